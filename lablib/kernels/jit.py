@@ -1,0 +1,43 @@
+"""The kernel decorator, and the one file that imports numba.
+
+numba's cache does not see an edit in a kernel that a cached caller has inlined, and ignores the
+bounds-check flag; so the cache lives in a folder named by a digest of every kernel source and of the
+flags that change the machine code. ``NUMBA_DISABLE_JIT=1`` leaves every kernel plain Python.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+import numpy as np
+from numba.core import config as _numba_config
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+COMPILED = not _numba_config.DISABLE_JIT
+
+
+def _cache_dir() -> Path:
+    digest = hashlib.sha256()
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.name.encode() + b"\0" + source.read_bytes())
+    flags = (_numba_config.BOUNDSCHECK, numba.__version__, np.__version__, sys.version_info[:3])
+    digest.update(repr(flags).encode())
+    root = os.environ.get("LABLIB_CACHE_DIR") or os.environ.get("NUMBA_CACHE_DIR")
+    base = Path(root) if root else Path.home() / ".cache" / "lablib"
+    return base / digest.hexdigest()[:16]
+
+
+CACHE_DIR = _cache_dir()
+_numba_config.CACHE_DIR = str(CACHE_DIR)
+
+
+def kernel(function: F) -> F:
+    """Compile without the GIL, without fastmath, cached on disk; the only decorator for hot code."""
+    return numba.njit(nogil=True, cache=True, error_model="numpy")(function)  # type: ignore[no-any-return]

@@ -1,0 +1,451 @@
+"""Every record type of the engine: fields, units, sizes and the integer codes.
+
+Pure NumPy, so that config, tape and faces may read it without numba. Each record is packed and holds
+8-byte fields only (a padding byte would poison a digest). Units: time int64 nanoseconds since the
+start of the run, price integer ticks, quantity integer lots, money integer *units* of which
+``MONEY`` make one tick times one lot: half-tick marks and prices rounded to 1/1024 tick are exact.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+i8 = np.int64
+f8 = np.float64
+
+Field = tuple[str, object] | tuple[str, object, tuple[int, ...]]
+
+
+def table(*fields: Field) -> np.dtype:
+    """A packed record type on ``np.record``, so that ``state.account.position`` works plain and compiled."""
+    return np.dtype((np.record, list(fields)))
+
+
+# Limits. What happens at each is decided in the room that owns it, counted, and tested.
+N_LEVELS = 16_384  # price levels per side; a power of two, the ladder wraps
+N_RESTING = 32_768  # orders resting in one book
+N_MATCHES = 512  # matches one call of `match` reports before it hands back
+N_WIRES = 6
+N_MESSAGES = 2_048  # messages in flight on one wire; a power of two
+N_OWN = 256  # own orders between creation and final acknowledgement
+N_LADDER = 64  # levels a maker quotes on each side
+N_MEMORY = 16  # floats an own strategy may keep
+SUB_BITS = 7  # histogram: 128 buckets per doubling, relative error below 1/128
+N_BUCKETS = (62 - SUB_BITS) * (1 << SUB_BITS) + (1 << SUB_BITS)
+
+FAR = 1 << 62  # a time that never comes
+NO_BID = -(1 << 40)  # best bid of an empty side, in ticks
+NO_ASK = 1 << 40
+MONEY = 1_024  # money units in one tick of one lot
+FEE_ONE = 10_000_000_000  # a fee rate of 1 (all of the notional); 1 bps is 1_000_000
+NS_PER_MS = 1_000_000
+NS_PER_S = 1_000_000_000
+
+# Sides. A book indexes its halves by `(1 - side) >> 1`: buy 0, sell 1.
+BUY, SELL = 1, -1
+
+# What a tape event is.
+EXTERNAL = 0  # the external price moved: mark = price in ticks (never rounded), ticks = index, lots = regime
+LEVEL = 1  # recorded book: the level (side, ticks) now shows `lots` in all, 0 removes it
+TRADE = 2  # recorded trade: side of the aggressor, ticks, lots
+CLEAR = 3  # recorded book starts over: a snapshot follows
+SETTLED = 4  # the recorded message is complete: the touch may be read
+END = 5  # nothing comes after this
+
+# Sources of events; at one instant the smaller number goes first (design §2).
+ROLL, TAPE, LAG, ARRIVAL, SEE_EXTERNAL, SEE_VENUE, LEARN, LOOK, SEND = range(9)
+N_SOURCES = 9
+
+# Wires.
+MARKET_LAG, ORDER_ENTRY, EXTERNAL_FEED, VENUE_FEED, ACK, DECISION = range(N_WIRES)
+CANCEL_ENTRY = N_WIRES  # its own delay, on the order-entry wire
+N_DELAYS = N_WIRES + 1
+
+# Delay models.
+CONSTANT, UNIFORM, LOGNORMAL = range(3)
+
+# Venue models.
+DELAYED_COPY, MAKERS, RECORDED = range(3)
+
+# Strategy names and exits.
+IDLE, DIVERGENCE = range(2)
+EXIT_NEVER, EXIT_OPPOSITE, EXIT_CLOSE, EXIT_TIME = range(4)
+
+# Regimes, of the generator and as the strategy estimates them.
+CALM, NORMAL, VOLATILE = range(3)
+
+# Order kinds and what a message on the order-entry wire asks for.
+LIMIT, IOC, MARKET = range(3)
+NEW, CANCEL, HALT = range(3)
+
+# Order status.
+CREATED, RECEIVED, RESTING, FILLED, CANCELLED, REJECTED = range(6)
+
+# Why an order or a request was refused, why a run halted. 0 is "no reason".
+(
+    OK,
+    HALTED,
+    ORDER_NOTIONAL,
+    GROSS_EXPOSURE,
+    SIZE_ZERO,
+    TOO_MANY_ORDERS,
+    WIRE_FULL,
+    NO_LIQUIDITY,
+    PRICE_OUT_OF_RANGE,
+    BOOK_FULL,
+    UNKNOWN_ORDER,
+    DAILY_LOSS,
+    MANUAL,
+    INVARIANT,
+) = range(14)
+N_REASONS = 14
+REASONS = (
+    "",
+    "halted",
+    "order_notional",
+    "gross_exposure",
+    "size_zero",
+    "too_many_orders",
+    "wire_full",
+    "no_liquidity",
+    "price_out_of_range",
+    "book_full",
+    "unknown_order",
+    "daily_loss_cap",
+    "manual",
+    "invariant",
+)
+
+# Whose order rests in the book.
+STRANGER, MAKER, OWN, REPLAYED = range(4)
+
+
+# ---------------------------------------------------------------------------------------------- tape
+TAPE_EVENT = table(
+    ("time_ns", i8),
+    ("kind", i8),  # EXTERNAL … END
+    ("side", i8),  # BUY or SELL, 0 where it has none
+    ("ticks", i8),
+    ("lots", i8),
+    ("mark", f8),  # external price in ticks, or the uniform a candidate is thinned by
+)
+
+# ---------------------------------------------------------------------------------------------- book
+RESTING_ORDER = table(
+    ("px", i8),  # ticks
+    ("lots", i8),  # left; 0 marks a free slot
+    ("next", i8),  # slot behind in the queue, -1 at its end; of a free slot: the next free one
+    ("prev", i8),
+    ("half", i8),  # 0 bid, 1 ask
+    ("owner", i8),  # STRANGER, MAKER, OWN, REPLAYED
+    ("tag", i8),  # the owner's own name for it
+)
+BOOK_LEVEL = table(
+    ("lots", i8),
+    ("head", i8),  # slot first in the queue, -1 when empty
+    ("tail", i8),
+    ("count", i8),
+)
+MATCH = table(
+    ("px", i8),
+    ("lots", i8),
+    ("slot", i8),  # of the resting order
+    ("owner", i8),
+    ("tag", i8),
+    ("left", i8),  # lots the resting order has left
+)
+BOOK = table(
+    ("best", i8, (2,)),  # best bid, best ask in ticks; NO_BID, NO_ASK
+    ("low", i8),  # every resting price lies in [low, high]; both may be wider than need be
+    ("high", i8),
+    ("free", i8),  # first free slot, -1 when full
+    ("resting", i8),  # orders resting
+    ("traded", i8),  # lots, since the start
+    ("fills", i8),  # matches, since the start
+    ("match_count", i8),  # of the last call
+    ("matches", MATCH, (N_MATCHES,)),
+    ("levels", BOOK_LEVEL, (2, N_LEVELS)),
+    ("orders", RESTING_ORDER, (N_RESTING,)),
+)
+
+# ---------------------------------------------------------------------------------------------- wires
+MESSAGE = table(
+    ("due_ns", i8),
+    ("sent_ns", i8),
+    ("info_ns", i8),  # when the news it carries happened at its source
+    ("cause", i8),  # the tape event or clock tick that caused it
+    ("kind", i8),  # meaning depends on the wire
+    ("ref", i8),  # own-order slot
+    ("a", i8),
+    ("b", i8),
+    ("c", i8),
+    ("d", i8),
+    ("x", f8),
+)
+WIRE = table(
+    ("head", i8),  # messages taken since the start
+    ("tail", i8),  # messages put since the start; in flight = tail - head
+    ("last_due_ns", i8),  # nothing overtakes on one wire
+    ("conflated", i8),  # messages that found the wire full and were merged into the last one
+    ("peak", i8),  # most in flight at once
+    ("messages", MESSAGE, (N_MESSAGES,)),
+)
+
+# --------------------------------------------------------------------------------------------- market
+EXTERNAL_STATE = table(
+    ("px", f8),  # ticks, never rounded
+    ("at_ns", i8),
+    ("index", i8),  # ticks of the external price since the start
+    ("regime", i8),
+)
+QUOTE = table(
+    ("bid", i8),  # ticks
+    ("ask", i8),
+    ("bid_lots", i8),
+    ("ask_lots", i8),
+    ("at_ns", i8),  # when it became true at the venue
+    ("info_ns", i8),  # when the external tick it reflects happened
+)
+LADDER = table(
+    ("centre", i8),  # ticks the maker quotes around
+    ("quoting", i8),
+    ("dirty", i8),  # a level was hit since the last refresh
+    ("slot", i8, (2, N_LADDER)),  # book slot of the level at price p: p % levels; -1 none
+)
+VENUE = table(
+    ("quote", QUOTE),
+    ("ladder", LADDER),
+    ("updates", i8),  # changes of the touch
+    ("trades", i8),  # trades between others
+    ("refused", i8),  # makers' or replayed orders the book had no room for
+)
+
+# ----------------------------------------------------------------------------------------------- us
+SEEN = table(
+    ("external_px", f8),  # ticks; everything here has travelled a feed
+    ("external_ns", i8),  # when that price was made
+    ("bid", i8),
+    ("ask", i8),
+    ("bid_lots", i8),
+    ("ask_lots", i8),
+    ("quote_ns", i8),  # when that quote was made
+    ("info_ns", i8),  # the newest of both
+    ("fast_var", f8),  # squared return of the external price, mean over about 64 ticks
+    ("slow_var", f8),  # and over about 4,096
+    ("ticks", i8),
+    ("regime", i8),  # our estimate
+)
+ACCOUNT = table(
+    ("start", i8),  # units; cash + position * mark == start + realized + unrealized - fees, always
+    ("cash", i8),
+    ("position", i8),  # lots, signed
+    ("basis", i8),  # what the whole position cost, units, signed as the position
+    ("realized", i8),  # before fees
+    ("fees", i8),
+    ("mark", i8),  # bid + ask in half ticks: the mark that equity below is taken at
+    ("equity", i8),
+    ("peak", i8),
+    ("drawdown", i8),  # largest fall from a peak so far
+    ("fills", i8),
+    ("turnover", i8),  # lots
+)
+DESK = table(
+    ("account", ACCOUNT),  # what the acknowledgements have told us so far
+    ("pending_buy", i8),  # lots sent and not yet known filled or dead
+    ("pending_sell", i8),
+    ("exit_pending", i8),  # of those, lots meant to close
+    ("open_orders", i8),
+    ("next_order_id", i8),
+    ("next_intent", i8),
+)
+OWN_ORDER = table(
+    ("order_id", i8),
+    ("kind", i8),
+    ("side", i8),
+    ("lots", i8),
+    ("limit_ticks", i8),
+    ("is_exit", i8),
+    ("status", i8),
+    ("reason", i8),
+    ("created_at", i8),
+    ("received_at", i8),
+    ("acted_at", i8),
+    ("filled_at", i8),
+    ("info_ns", i8),  # newest information the decision used
+    ("looked_at", i8),
+    ("cause", i8),
+    ("filled", i8),  # lots, at the venue
+    ("known", i8),  # lots, as acknowledged
+    ("slot", i8),  # in the book, -1 when not resting
+    ("used", i8),
+)
+STRATEGY = table(
+    ("clock", i8),  # decisions so far
+    ("next_clock_ns", i8),
+    ("look_ns", i8),  # an update asks for a look at this time, FAR when none does
+    ("exit_ns", i8),  # the timer of exit "time"
+    ("side", i8),  # of the last entry
+    ("action", i8),  # raw signal at the last look
+    ("divergence", f8),
+    ("memory", f8, (N_MEMORY,)),
+)
+RISK = table(
+    ("halted", i8),
+    ("reason", i8),
+    ("halted_at", i8),
+    ("halts", i8),
+    ("day", i8),
+    ("day_equity", i8),  # units, at the day's start
+    ("day_realized", i8),
+    ("day_fees", i8),
+    ("cap", i8),  # units the day may lose
+    ("overshoot", i8),  # units lost beyond the cap, the most so far on any halted day
+    ("rejected", i8, (N_REASONS,)),
+)
+HISTOGRAM = table(
+    ("count", i8),
+    ("max", i8),
+    ("buckets", i8, (N_BUCKETS,)),
+)
+DECISION_LATENCY, EXCHANGE_LATENCY, END_TO_END_LATENCY = range(3)
+
+STATE = table(
+    ("now_ns", i8),
+    ("events", i8),
+    ("due", i8, (N_SOURCES,)),  # when each source has its next event
+    ("day_end_ns", i8),
+    ("external", EXTERNAL_STATE),
+    ("venue", VENUE),
+    ("seen", SEEN),
+    ("desk", DESK),
+    ("account", ACCOUNT),  # the truth, as the venue settles it
+    ("strategy", STRATEGY),
+    ("risk", RISK),
+    ("latency", HISTOGRAM, (3,)),
+    ("own", OWN_ORDER, (N_OWN,)),
+    ("wires", WIRE, (N_WIRES,)),
+    ("book", BOOK),
+)
+
+# ------------------------------------------------------------------------------------- configuration
+DELAY = table(
+    ("model", i8),
+    ("shift_ns", f8),
+    ("scale_ns", f8),  # uniform: width; lognormal: median
+    ("sigma", f8),  # lognormal: sd of the log
+    ("spike_probability", f8),
+    ("spike_ns", f8),  # smallest spike
+    ("spike_alpha", f8),  # tail exponent of its Pareto law
+)
+EXTERNAL_PARAMS = table(
+    ("interval_ns", i8),
+    ("start_ticks", f8),
+    ("sigma", f8),  # sd of the log price over one interval
+    ("regimes", i8),  # 0: always normal
+    ("regime_sigma", f8, (3,)),  # multiplier of sigma
+    ("regime_stay", f8, (3,)),  # probability of staying over one interval
+    ("burst_from_ns", i8),
+    ("burst_until_ns", i8),
+    ("burst_sigma", f8),
+)
+VENUE_PARAMS = table(
+    ("model", i8),
+    ("half_spread_ticks", i8),
+    ("levels", i8),
+    ("level_lots", i8),
+    ("fee_rate", i8),  # of FEE_ONE
+)
+STRATEGY_PARAMS = table(
+    ("name", i8),
+    ("threshold", f8),
+    ("decision_ns", i8),
+    ("exit", i8),
+    ("exit_after_ns", i8),
+    ("stack", i8),
+    ("volatile_size", f8),  # size multiplier in a volatile regime
+)
+RISK_PARAMS = table(
+    ("max_position_pct", f8),
+    ("max_gross_pct", f8),
+    ("daily_loss_cap_pct", f8),
+    ("size_multiple", f8),  # the oversized-order drill: sizing times this, the check left as it is
+    ("check_notional", i8),
+    ("day_ns", i8),
+    ("flatten_on_halt", i8),
+    ("rearm_each_day", i8),
+)
+PARAMS = table(
+    ("external", EXTERNAL_PARAMS),
+    ("venue", VENUE_PARAMS),
+    ("delays", DELAY, (N_DELAYS,)),
+    ("strategy", STRATEGY_PARAMS),
+    ("risk", RISK_PARAMS),
+    ("starting_cash", i8),  # units
+    ("tick_px", f8),  # currency of one tick
+    ("unit_value", f8),  # currency of one money unit
+    ("samples", i8),  # write a row of `samples` per decision
+    ("key", i8, (2,)),  # 32-bit words the delays' noise is keyed by
+)
+
+# ------------------------------------------------------------------------------------------- outputs
+SAMPLE = np.dtype(
+    [
+        ("t_ns", i8),
+        ("external_px", f8),  # as seen, currency
+        ("market_px", f8),
+        ("divergence", f8),
+        ("action", i8),
+        ("equity", f8),  # true, currency
+        ("realized_pnl", f8),
+        ("position", i8),  # lots
+        ("halted", i8),
+        ("regime", i8),
+        ("pending", i8),  # lots in flight, both sides
+    ]
+)
+ORDER = np.dtype(
+    [
+        ("order_id", i8),
+        ("kind", i8),
+        ("side", i8),
+        ("lots", i8),
+        ("limit_ticks", i8),
+        ("is_exit", i8),
+        ("status", i8),
+        ("reason", i8),
+        ("created_at", i8),
+        ("received_at", i8),
+        ("acted_at", i8),
+        ("filled_at", i8),
+        ("info_ns", i8),
+        ("looked_at", i8),
+        ("filled_lots", i8),
+    ]
+)
+FILL = np.dtype(
+    [
+        ("order_id", i8),
+        ("t_ns", i8),
+        ("side", i8),
+        ("lots", i8),
+        ("price_ticks", i8),
+        ("price_px", f8),
+        ("fee", f8),  # currency
+        ("is_maker", i8),
+        ("is_exit", i8),
+        ("fee_units", i8),
+    ]
+)
+RISK_EVENT = np.dtype([("t_ns", i8), ("reason", i8), ("value", f8), ("limit", f8)])
+
+# Where one call of `advance` stands in the arrays it was lent. Not part of the state: a digest must
+# not know how a run was cut into calls.
+CURSOR = table(
+    ("tape", i8),
+    ("samples", i8),
+    ("orders", i8),
+    ("fills", i8),
+    ("risk_events", i8),
+)
+# Why `advance` came back.
+REACHED, NEED_TAPE, NEED_ROOM = range(3)
