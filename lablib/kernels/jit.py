@@ -35,9 +35,13 @@ def _cache_dir() -> Path:
 
 
 CACHE_DIR = _cache_dir()
-_numba_config.CACHE_DIR = str(CACHE_DIR)
 
 
 def kernel(function: F) -> F:
     """Compile without the GIL, without fastmath, cached on disk; the only decorator for hot code."""
-    return numba.njit(nogil=True, cache=True, error_model="numpy")(function)  # type: ignore[no-any-return]
+    theirs = _numba_config.CACHE_DIR
+    _numba_config.CACHE_DIR = str(CACHE_DIR)  # read while decorating: other packages keep theirs
+    try:
+        return numba.njit(nogil=True, cache=True, error_model="numpy")(function)  # type: ignore[no-any-return]
+    finally:
+        _numba_config.CACHE_DIR = theirs

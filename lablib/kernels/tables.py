@@ -134,15 +134,15 @@ TAPE_EVENT = table(
 RESTING_ORDER = table(
     ("px", i8),  # ticks
     ("lots", i8),  # left; 0 marks a free slot
-    ("next", i8),  # slot behind in the queue, -1 at its end; of a free slot: the next free one
-    ("prev", i8),
+    ("next", i8),  # slot behind in the queue, 0 at its end; of a freed slot: the next freed one
+    ("prev", i8),  # slot in front, 0 at the head
     ("half", i8),  # 0 bid, 1 ask
     ("owner", i8),  # STRANGER, MAKER, OWN, REPLAYED
     ("tag", i8),  # the owner's own name for it
 )
 BOOK_LEVEL = table(
     ("lots", i8),
-    ("head", i8),  # slot first in the queue, -1 when empty
+    ("head", i8),  # slot first in the queue, 0 when empty
     ("tail", i8),
     ("count", i8),
 )
@@ -158,7 +158,8 @@ BOOK = table(
     ("best", i8, (2,)),  # best bid, best ask in ticks; NO_BID, NO_ASK
     ("low", i8),  # every resting price lies in [low, high]; both may be wider than need be
     ("high", i8),
-    ("free", i8),  # first free slot, -1 when full
+    ("free", i8),  # slot freed last, 0 when none: zeroed memory is an empty book but for `best`
+    ("fresh", i8),  # slots ever used; slots count from 1
     ("resting", i8),  # orders resting
     ("traded", i8),  # lots, since the start
     ("fills", i8),  # matches, since the start
@@ -210,7 +211,7 @@ LADDER = table(
     ("centre", i8),  # ticks the maker quotes around
     ("quoting", i8),
     ("dirty", i8),  # a level was hit since the last refresh
-    ("slot", i8, (2, N_LADDER)),  # book slot of the level at price p: p % levels; -1 none
+    ("slot", i8, (2, N_LADDER)),  # book slot of the level at price p: p % levels; 0 none
 )
 VENUE = table(
     ("quote", QUOTE),
@@ -276,7 +277,7 @@ OWN_ORDER = table(
     ("cause", i8),
     ("filled", i8),  # lots, at the venue
     ("known", i8),  # lots, as acknowledged
-    ("slot", i8),  # in the book, -1 when not resting
+    ("slot", i8),  # in the book, 0 when not resting
     ("used", i8),
 )
 STRATEGY = table(
