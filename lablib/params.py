@@ -1,0 +1,106 @@
+"""From a person's units to the kernels' integers: the only place where they are converted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lablib.kernels import tables as t
+from lablib.units import ns, parse_duration
+
+if TYPE_CHECKING:
+    from lablib.config import SimConfig
+
+_VENUES = {"delayed_copy": t.DELAYED_COPY, "makers": t.MAKERS, "recorded": t.RECORDED}
+_STRATEGIES = {"idle": t.IDLE, "divergence": t.DIVERGENCE}
+_EXITS = {
+    "never": t.EXIT_NEVER,
+    "opposite": t.EXIT_OPPOSITE,
+    "close": t.EXIT_CLOSE,
+    "time": t.EXIT_TIME,
+}
+
+
+def to_record(config: SimConfig) -> np.record:
+    """The kernels' view of a configuration, one `tables.PARAMS` record; `key` stays 0 for the engine to set."""
+    params: Any = np.zeros(1, t.PARAMS)[0]
+    _external(params.external, config)
+    venue, risk, strategy = config.venue, config.risk, config.strategy
+    params.venue.model = _VENUES[venue.model]
+    params.venue.half_spread_ticks = venue.half_spread_ticks
+    params.venue.levels = venue.levels
+    params.venue.level_lots = venue.level_lots
+    params.venue.fee_rate = round(venue.fee_bps * t.FEE_ONE / 10_000)
+    latency = config.latency
+    cancel = latency.order_entry_ms if latency.cancel_ms is None else latency.cancel_ms
+    for wire, delay in (
+        (t.MARKET_LAG, latency.market_lag_ms),
+        (t.EXTERNAL_FEED, latency.external_feed_ms),
+        (t.VENUE_FEED, latency.venue_feed_ms),
+        (t.DECISION, latency.decision_ms),
+        (t.ORDER_ENTRY, latency.order_entry_ms),
+        (t.ACK, latency.ack_ms),
+        (t.CANCEL_ENTRY, cancel),
+    ):
+        _delay(params.delays[wire], delay)
+    params.strategy.name = _STRATEGIES[strategy.name]
+    params.strategy.threshold = strategy.threshold
+    params.strategy.decision_ns = ns(strategy.decision_interval_ms)
+    params.strategy.exit = _EXITS[strategy.exit]
+    params.strategy.exit_after_ns = ns(strategy.exit_after_ms)
+    params.strategy.stack = strategy.stack
+    params.strategy.volatile_size = strategy.volatile_size
+    params.risk.max_position_pct = risk.max_position_pct
+    params.risk.max_gross_pct = risk.max_gross_pct
+    params.risk.daily_loss_cap_pct = risk.daily_loss_cap_pct
+    params.risk.size_multiple = risk.size_multiple
+    params.risk.check_notional = risk.check_notional
+    params.risk.day_ns = parse_duration(risk.day_length)
+    params.risk.flatten_on_halt = risk.flatten_on_halt
+    params.risk.rearm_each_day = risk.rearm_each_day
+    params.starting_cash = round(config.account.starting_cash / config.unit_value)
+    params.tick_px = venue.tick_size
+    params.unit_value = config.unit_value
+    params.samples = config.record.samples
+    return params
+
+
+def _external(params: Any, config: SimConfig) -> None:
+    external = config.external
+    seconds = external.interval_ms / 1_000
+    params.interval_ns = max(1, ns(external.interval_ms))
+    params.start_ticks = external.start_px / config.venue.tick_size
+    params.sigma = external.volatility_bps * 1e-4 * seconds**0.5
+    regimes, burst = external.regimes, external.burst
+    params.regimes = regimes.enabled
+    params.regime_sigma[:] = (regimes.calm_volatility, 1.0, regimes.volatile_volatility)
+    params.regime_stay[:] = 0.5 ** (seconds / (regimes.mean_stay_s * 0.6931471805599453))
+    params.burst_from_ns = parse_duration(burst.start_s) if burst.enabled and burst.start_s else 0
+    params.burst_until_ns = (
+        params.burst_from_ns + parse_duration(burst.duration_s) if burst.enabled else 0
+    )
+    params.burst_sigma = burst.volatility
+
+
+def _delay(record: Any, delay: Any) -> None:
+    """Fill one `tables.DELAY` from a number of milliseconds or a delay model of `lablib.config`."""
+    if isinstance(delay, int | float):
+        record.model = t.CONSTANT
+        record.shift_ns = ns(delay)
+        return
+    record.spike_probability = delay.spike_probability
+    record.spike_ns = delay.spike_ms * t.NS_PER_MS
+    record.spike_alpha = delay.spike_alpha
+    if delay.model == "constant":
+        record.model = t.CONSTANT
+        record.shift_ns = ns(delay.ms)
+    elif delay.model == "uniform":
+        record.model = t.UNIFORM
+        record.shift_ns = ns(delay.base_ms)
+        record.scale_ns = ns(delay.jitter_ms)
+    else:
+        record.model = t.LOGNORMAL
+        record.shift_ns = ns(delay.shift_ms)
+        record.scale_ns = delay.median_ms * t.NS_PER_MS
+        record.sigma = delay.sigma

@@ -1,0 +1,127 @@
+"""Named scenarios, each with its source: what it changes against the defaults.
+
+Network figures are those of public notes gathered in the lab's validation list (order-to-ack inside a
+colocated exchange, transatlantic and retail round trips); no exchange publishes p50/p99 tables, so
+the shapes are engineering judgement and say so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A preset: what it changes against the defaults, what it shows, and where its numbers come from."""
+
+    title: str
+    source: str
+    changes: dict[str, Any] = field(default_factory=dict)
+
+
+def _lognormal(
+    median_ms: float, sigma: float, shift_ms: float = 0.0, **spikes: float
+) -> dict[str, Any]:
+    return {
+        "model": "lognormal",
+        "median_ms": median_ms,
+        "sigma": sigma,
+        "shift_ms": shift_ms,
+        **spikes,
+    }
+
+
+_BOOK = {
+    "venue.model": "makers",
+    "venue.half_spread_ticks": 2,
+    "venue.levels": 20,
+    "venue.level_lots": 2_000,
+    "venue.fee_bps": 0.3,
+    "external.volatility_bps": 5.0,
+    "external.interval_ms": 5.0,
+    "latency.market_lag_ms": _lognormal(20, 0.4, 5),
+    "strategy.decision_interval_ms": 5.0,
+    "strategy.threshold": 0.0006,
+    "strategy.exit": "close",
+}
+
+SCENARIOS: dict[str, Scenario] = {
+    "classroom": Scenario(
+        "The simplest race: a venue that copies the external price 120 ms late",
+        "The defaults: 10 bps per 50 ms, 2 bps fee, no latency of our own; has closed forms.",
+    ),
+    "stress": Scenario(
+        "Regimes, a one-minute burst and jittery wires",
+        "Classroom market with volatility spells ×0.5 to ×2.5 and a ×4 burst; delays with a Pareto tail (judgement).",
+        {
+            "external.regimes.enabled": True,
+            "external.burst.enabled": True,
+            "external.burst.start_s": 120,
+            "external.burst.duration_s": 60,
+            "venue.half_spread_ticks": 2,
+            "latency.market_lag_ms": _lognormal(90, 0.5, 20),
+            "latency.external_feed_ms": _lognormal(5, 0.5),
+            "latency.venue_feed_ms": _lognormal(8, 0.5),
+            "latency.order_entry_ms": _lognormal(15, 0.6, spike_probability=0.01, spike_ms=50),
+            "latency.ack_ms": _lognormal(15, 0.6),
+            "risk.max_position_pct": 0.05,
+        },
+    ),
+    "colo": Scenario(
+        "In the exchange's own building, racing makers who re-quote a real book",
+        "Order to acknowledgement about 0.05-0.15 ms (LSE 2015 median ~0.15, minimum reaction 0.029); lognormal 0.3.",
+        {
+            **_BOOK,
+            "latency.external_feed_ms": _lognormal(0.03, 0.3, 0.01),
+            "latency.venue_feed_ms": _lognormal(0.03, 0.3, 0.01),
+            "latency.decision_ms": _lognormal(0.01, 0.3, 0.005),
+            "latency.order_entry_ms": _lognormal(0.04, 0.3, 0.03),
+            "latency.ack_ms": _lognormal(0.04, 0.3, 0.03),
+        },
+    ),
+    "cloud": Scenario(
+        "The same race from a server in the same cloud region",
+        "Venue API 2-12 ms end to end (vendor statements); lognormal 0.5 with spikes of 1 in 1,000 (judgement).",
+        {
+            **_BOOK,
+            "latency.external_feed_ms": _lognormal(1.0, 0.4, 0.2),
+            "latency.venue_feed_ms": _lognormal(1.5, 0.4, 0.3),
+            "latency.decision_ms": _lognormal(0.2, 0.3),
+            "latency.order_entry_ms": _lognormal(
+                4.0, 0.5, 1.0, spike_probability=0.001, spike_ms=40
+            ),
+            "latency.ack_ms": _lognormal(4.0, 0.5, 1.0, spike_probability=0.001, spike_ms=40),
+        },
+    ),
+    "retail": Scenario(
+        "The same race from a home connection through a broker",
+        "Internet 8-40 ms one way plus broker 20-150 ms; lognormal 0.6-0.8 with a Pareto tail (judgement).",
+        {
+            **_BOOK,
+            "latency.external_feed_ms": _lognormal(25, 0.6, 5),
+            "latency.venue_feed_ms": _lognormal(25, 0.6, 5),
+            "latency.decision_ms": _lognormal(5, 0.5),
+            "latency.order_entry_ms": _lognormal(
+                60, 0.7, 20, spike_probability=0.01, spike_ms=150, spike_alpha=2.5
+            ),
+            "latency.ack_ms": _lognormal(
+                60, 0.7, 20, spike_probability=0.01, spike_ms=150, spike_alpha=2.5
+            ),
+        },
+    ),
+    "late_brakes": Scenario(
+        "Ten times leveraged with late orders and acknowledgements: the loss cap binds, and overshoots",
+        "With sane sizes a 2 % cap needs 40,000 losing trades; leverage makes the kill switch do its work.",
+        {
+            "external.volatility_bps": 60.0,
+            "strategy.threshold": 0.002,
+            "strategy.exit": "close",
+            "latency.order_entry_ms": _lognormal(140, 0.4, 40),
+            "latency.ack_ms": _lognormal(140, 0.4, 40),
+            "risk.max_position_pct": 5.0,
+            "risk.day_length": "10min",
+            "risk.rearm_each_day": True,
+        },
+    ),
+}
