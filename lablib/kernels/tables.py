@@ -8,6 +8,8 @@ start of the run, price integer ticks, quantity integer lots, money integer *uni
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 i8 = np.int64
@@ -77,6 +79,8 @@ CALM, NORMAL, VOLATILE = range(3)
 # Order kinds and what a message on the order-entry wire asks for.
 LIMIT, IOC, MARKET = range(3)
 NEW, CANCEL, HALT = range(3)
+# What a message on the ack wire tells.
+FILL_ACK, DONE_ACK = range(2)
 
 # Order status.
 CREATED, RECEIVED, RESTING, FILLED, CANCELLED, REJECTED = range(6)
@@ -235,6 +239,8 @@ SEEN = table(
     ("slow_var", f8),  # and over about 4,096
     ("ticks", i8),
     ("regime", i8),  # our estimate
+    ("cause", i8),  # of the newest news, and which of its messages it was
+    ("number", i8),
 )
 ACCOUNT = table(
     ("start", i8),  # units; cash + position * mark == start + realized + unrealized - fees, always
@@ -254,10 +260,11 @@ DESK = table(
     ("account", ACCOUNT),  # what the acknowledgements have told us so far
     ("pending_buy", i8),  # lots sent and not yet known filled or dead
     ("pending_sell", i8),
-    ("exit_pending", i8),  # of those, lots meant to close
+    ("exit_pending", i8),  # of those, lots meant to close: one exit at a time
+    ("exit_side", i8),  # and its side, 0 when none
     ("open_orders", i8),
-    ("next_order_id", i8),
-    ("next_intent", i8),
+    ("last_order_id", i8),  # ids count from 1
+    ("resting", i8),  # own limit orders at a venue without a book
 )
 OWN_ORDER = table(
     ("order_id", i8),
@@ -274,9 +281,14 @@ OWN_ORDER = table(
     ("filled_at", i8),
     ("info_ns", i8),  # newest information the decision used
     ("looked_at", i8),
-    ("cause", i8),
+    ("cause", i8),  # of the decision; with `number` the key of every delay this order meets
+    ("number", i8),
+    ("acks", i8),
     ("filled", i8),  # lots, at the venue
     ("known", i8),  # lots, as acknowledged
+    ("held_lots", i8),  # filled while the ack wire was crowded: told with the next acknowledgement
+    ("held_value", i8),
+    ("held_fee", i8),
     ("slot", i8),  # in the book, 0 when not resting
     ("used", i8),
 )
@@ -285,8 +297,13 @@ STRATEGY = table(
     ("next_clock_ns", i8),
     ("look_ns", i8),  # an update asks for a look at this time, FAR when none does
     ("exit_ns", i8),  # the timer of exit "time"
-    ("side", i8),  # of the last entry
+    ("overdue", i8),  # the timer has run out and the position is not closed yet
+    ("fresh", i8),  # news since the last look, where every update is a decision
+    ("exit_cause", i8),  # what the timer's order is keyed by
+    ("exit_number", i8),
     ("action", i8),  # raw signal at the last look
+    ("want_exit", i8),  # what the last look asked for
+    ("want_entry", i8),  # side, 0 for none
     ("divergence", f8),
     ("memory", f8, (N_MEMORY,)),
 )
@@ -313,6 +330,7 @@ DECISION_LATENCY, EXCHANGE_LATENCY, END_TO_END_LATENCY = range(3)
 STATE = table(
     ("now_ns", i8),
     ("events", i8),
+    ("tape_events", i8),  # of these, taken from the tape
     ("due", i8, (N_SOURCES,)),  # when each source has its next event
     ("day_end_ns", i8),
     ("external", EXTERNAL_STATE),
@@ -389,55 +407,50 @@ PARAMS = table(
 )
 
 # ------------------------------------------------------------------------------------------- outputs
-SAMPLE = np.dtype(
-    [
-        ("t_ns", i8),
-        ("external_px", f8),  # as seen, currency
-        ("market_px", f8),
-        ("divergence", f8),
-        ("action", i8),
-        ("equity", f8),  # true, currency
-        ("realized_pnl", f8),
-        ("position", i8),  # lots
-        ("halted", i8),
-        ("regime", i8),
-        ("pending", i8),  # lots in flight, both sides
-    ]
+SAMPLE = table(
+    ("t_ns", i8),
+    ("external_px", f8),  # as seen, currency
+    ("market_px", f8),
+    ("divergence", f8),
+    ("action", i8),
+    ("equity", f8),  # true, currency
+    ("realized_pnl", f8),
+    ("position", i8),  # lots
+    ("halted", i8),
+    ("regime", i8),
+    ("pending", i8),  # lots in flight, both sides
 )
-ORDER = np.dtype(
-    [
-        ("order_id", i8),
-        ("kind", i8),
-        ("side", i8),
-        ("lots", i8),
-        ("limit_ticks", i8),
-        ("is_exit", i8),
-        ("status", i8),
-        ("reason", i8),
-        ("created_at", i8),
-        ("received_at", i8),
-        ("acted_at", i8),
-        ("filled_at", i8),
-        ("info_ns", i8),
-        ("looked_at", i8),
-        ("filled_lots", i8),
-    ]
+ORDER = table(
+    ("order_id", i8),
+    ("kind", i8),
+    ("side", i8),
+    ("lots", i8),
+    ("limit_ticks", i8),
+    ("is_exit", i8),
+    ("status", i8),
+    ("reason", i8),
+    ("created_at", i8),
+    ("received_at", i8),
+    ("acted_at", i8),
+    ("filled_at", i8),
+    ("info_ns", i8),
+    ("looked_at", i8),
+    ("filled_lots", i8),
 )
-FILL = np.dtype(
-    [
-        ("order_id", i8),
-        ("t_ns", i8),
-        ("side", i8),
-        ("lots", i8),
-        ("price_ticks", i8),
-        ("price_px", f8),
-        ("fee", f8),  # currency
-        ("is_maker", i8),
-        ("is_exit", i8),
-        ("fee_units", i8),
-    ]
+FILL = table(
+    ("order_id", i8),
+    ("t_ns", i8),
+    ("side", i8),
+    ("lots", i8),
+    ("price_ticks", i8),
+    ("price_px", f8),
+    ("fee", f8),  # currency
+    ("is_maker", i8),
+    ("is_exit", i8),
+    ("fee_units", i8),
 )
-RISK_EVENT = np.dtype([("t_ns", i8), ("reason", i8), ("value", f8), ("limit", f8)])
+RISK_EVENT = table(("t_ns", i8), ("reason", i8), ("value", f8), ("limit", f8))
+
 
 # Where one call of `advance` stands in the arrays it was lent. Not part of the state: a digest must
 # not know how a run was cut into calls.
@@ -448,5 +461,17 @@ CURSOR = table(
     ("fills", i8),
     ("risk_events", i8),
 )
+
+
+class Output(NamedTuple):
+    """The arrays `advance` may write rows into; faces drain them between calls."""
+
+    samples: np.ndarray
+    orders: np.ndarray
+    fills: np.ndarray
+    risk_events: np.ndarray
+    cursor: np.record
+
+
 # Why `advance` came back.
 REACHED, NEED_TAPE, NEED_ROOM = range(3)

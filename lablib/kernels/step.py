@@ -1,0 +1,238 @@
+"""advance(): the order in which the rooms are visited.
+
+Events come from nine sources, each in time order by itself; the next event is the earliest, ties
+broken by the fixed order ROLL, TAPE, LAG, ARRIVAL, SEE_EXTERNAL, SEE_VENUE, LEARN, LOOK, SEND. A
+message without delay therefore arrives within its instant. This file knows no rule of the market, of
+the strategy or of risk: it is the score, the rooms are the instruments.
+"""
+
+from __future__ import annotations
+
+from lablib.kernels import tables as t
+from lablib.kernels.account import mark_to, open_account
+from lablib.kernels.book import open_book
+from lablib.kernels.delay import delay_ns
+from lablib.kernels.exchange import (
+    arrive,
+    cross_resting,
+    publish,
+    requote,
+    set_level,
+    withdraw_own,
+)
+from lablib.kernels.jit import kernel
+from lablib.kernels.risk import open_day, release, roll_day
+from lablib.kernels.strategy import observe
+from lablib.kernels.trader import halt, learn, look, see_external, see_venue, send
+from lablib.kernels.venue import clear_replayed, copy_quote, read_touch, round_ticks
+from lablib.kernels.wire import front, next_due, post
+from lablib.kernels.wire import take as taken
+
+
+@kernel
+def start(state, params, output):
+    """Make an all-zero state the state at time 0: every price at its start, nothing in flight."""
+    for source in range(t.N_SOURCES):
+        state.due[source] = t.FAR
+    open_book(state.book)
+    state.external.px = params.external.start_ticks
+    state.external.regime = t.NORMAL
+    if params.venue.model == t.DELAYED_COPY:
+        copy_quote(state.venue.quote, params.venue, state.external.px)
+    else:
+        state.venue.quote.bid = t.NO_BID
+        state.venue.quote.ask = t.NO_ASK
+        if params.venue.model == t.MAKERS:
+            requote(state, params, output, round_ticks(state.external.px), 0)
+    quote = state.venue.quote
+    mark = 2 * round_ticks(state.external.px)
+    if quote.bid != t.NO_BID and quote.ask != t.NO_ASK:
+        mark = quote.bid + quote.ask
+    open_account(state.account, params.starting_cash, mark)
+    open_account(state.desk.account, params.starting_cash, mark)
+    seen = state.seen
+    observe(seen, state.external.px)
+    seen.regime = t.NORMAL
+    seen.bid = quote.bid
+    seen.ask = quote.ask
+    seen.bid_lots = quote.bid_lots
+    seen.ask_lots = quote.ask_lots
+    strategy = state.strategy
+    strategy.look_ns = t.FAR
+    strategy.exit_ns = t.FAR
+    strategy.next_clock_ns = (
+        params.strategy.decision_ns if params.strategy.decision_ns > 0 else t.FAR
+    )
+    state.risk.halted_at = -1
+    open_day(state.risk, state.desk.account, params.risk)
+    state.due[t.ROLL] = params.risk.day_ns
+    state.due[t.LOOK] = strategy.next_clock_ns
+
+
+@kernel
+def external_tick(state, params, event):
+    """The external price has moved: tell us, and tell the makers, each by its own wire."""
+    now = state.now_ns
+    external = state.external
+    external.px = event.mark
+    external.at_ns = now
+    external.index = event.ticks
+    external.regime = event.lots
+    cause = event.ticks
+    wire = state.wires[t.EXTERNAL_FEED]
+    delay = delay_ns(params.delays[t.EXTERNAL_FEED], params.key, t.EXTERNAL_FEED, cause, 0)
+    message = wire.messages[post(wire, now, delay)]
+    message.info_ns = now
+    message.cause = cause
+    message.x = event.mark
+    state.due[t.SEE_EXTERNAL] = next_due(wire)
+    if params.venue.model == t.RECORDED:
+        return
+    wire = state.wires[t.MARKET_LAG]
+    delay = delay_ns(params.delays[t.MARKET_LAG], params.key, t.MARKET_LAG, cause, 0)
+    message = wire.messages[post(wire, now, delay)]
+    message.info_ns = now
+    message.cause = cause
+    message.x = event.mark
+    state.due[t.LAG] = next_due(wire)
+
+
+@kernel
+def tape_event(state, params, output, event):
+    """The market moves by itself."""
+    kind = event.kind
+    if kind == t.EXTERNAL:
+        external_tick(state, params, event)
+    elif kind == t.LEVEL:
+        set_level(state, params, output, (1 - event.side) >> 1, event.ticks, event.lots)
+    elif kind == t.SETTLED:
+        if read_touch(state.venue.quote, state.book):
+            publish(state, params, state.tape_events, 0)
+    elif kind == t.TRADE:
+        state.venue.trades += 1
+    elif kind == t.CLEAR:
+        clear_replayed(state.book)
+
+
+@kernel
+def price_reaches_venue(state, params, output, message):
+    """The lagged external price has reached whoever makes the venue's price."""
+    if params.venue.model == t.MAKERS:
+        requote(state, params, output, round_ticks(message.x), message.cause)
+        return
+    quote = state.venue.quote
+    bid = quote.bid
+    ask = quote.ask
+    copy_quote(quote, params.venue, message.x)
+    if quote.bid != bid or quote.ask != ask:
+        publish(state, params, message.cause, 0)
+        if state.desk.resting > 0:
+            cross_resting(state, params, output)
+
+
+@kernel
+def request(state, params, output, message):
+    """One of our requests has reached the venue."""
+    if message.kind == t.NEW:
+        arrive(state, params, output, message.ref, message.cause)
+    elif message.kind == t.CANCEL:
+        withdraw_own(state, params, message.ref, t.OK)
+    else:
+        for at in range(t.N_OWN):
+            withdraw_own(state, params, at, t.HALTED)
+        if params.venue.model != t.DELAYED_COPY and read_touch(state.venue.quote, state.book):
+            publish(state, params, message.cause, 1)
+
+
+@kernel
+def has_room(output):
+    """Whether one more event can write all the rows it might."""
+    cursor = output.cursor
+    return (
+        cursor.samples < output.samples.size
+        and cursor.orders < output.orders.size
+        and cursor.risk_events < output.risk_events.size
+        and cursor.fills + t.N_RESTING <= output.fills.size
+    )
+
+
+@kernel
+def advance(state, params, tape, output, until_ns, last_source):
+    """Play every event up to `until_ns`, at that instant those up to and including `last_source`.
+
+    Returns REACHED, or NEED_TAPE when the tape lent is used up, or NEED_ROOM when an output array
+    might overflow: drain or refill and call again. The cut leaves no trace in the state.
+    """
+    due = state.due
+    cursor = output.cursor
+    while True:
+        if cursor.tape >= tape.size:
+            return t.NEED_TAPE
+        due[t.TAPE] = tape[cursor.tape].time_ns
+        source = 0
+        now = due[0]
+        for other in range(1, t.N_SOURCES):
+            if due[other] < now:
+                now = due[other]
+                source = other
+        if now > until_ns or (now == until_ns and source > last_source):
+            state.now_ns = until_ns
+            return t.REACHED
+        if not has_room(output):
+            return t.NEED_ROOM
+        state.now_ns = now
+        state.events += 1
+        if source == t.TAPE:
+            state.tape_events += 1
+            cursor.tape += 1
+            tape_event(state, params, output, tape[cursor.tape - 1])
+        elif source == t.LAG:
+            wire = state.wires[t.MARKET_LAG]
+            price_reaches_venue(state, params, output, wire.messages[front(wire)])
+            taken(wire)
+            due[t.LAG] = next_due(wire)
+        elif source == t.SEE_EXTERNAL:
+            wire = state.wires[t.EXTERNAL_FEED]
+            see_external(state, params, wire.messages[front(wire)])
+            taken(wire)
+            due[t.SEE_EXTERNAL] = next_due(wire)
+        elif source == t.SEE_VENUE:
+            wire = state.wires[t.VENUE_FEED]
+            see_venue(state, params, wire.messages[front(wire)])
+            taken(wire)
+            due[t.SEE_VENUE] = next_due(wire)
+        elif source == t.LOOK:
+            look(state, params, output)
+        elif source == t.SEND:
+            wire = state.wires[t.DECISION]
+            at = wire.messages[front(wire)].ref
+            taken(wire)
+            due[t.SEND] = next_due(wire)
+            send(state, params, output, at)
+        elif source == t.ARRIVAL:
+            wire = state.wires[t.ORDER_ENTRY]
+            request(state, params, output, wire.messages[front(wire)])
+            taken(wire)
+            due[t.ARRIVAL] = next_due(wire)
+        elif source == t.LEARN:
+            wire = state.wires[t.ACK]
+            message = wire.messages[front(wire)]
+            learn(state, params, output, message)
+            taken(wire)
+            due[t.LEARN] = next_due(wire)
+        else:
+            mark_to(state.desk.account, state.desk.account.mark)
+            roll_day(state.risk, state.desk.account, params.risk)
+            due[t.ROLL] += params.risk.day_ns
+
+
+@kernel
+def command_halt(state, params, output, reason):
+    """Somebody pulled the brake."""
+    halt(state, params, output, reason, 0, 0)
+
+
+@kernel
+def command_release(state):
+    """Somebody let go of it."""
+    release(state.risk)

@@ -1,0 +1,301 @@
+"""Our side: news taken in, a look at it, an order thought over, checked and sent, its fate learned."""
+
+from __future__ import annotations
+
+from lablib.kernels import tables as t
+from lablib.kernels.account import mark_to, settle
+from lablib.kernels.delay import delay_ns
+from lablib.kernels.histogram import record
+from lablib.kernels.jit import kernel
+from lablib.kernels.risk import breached, day_loss, latch, may_send
+from lablib.kernels.strategy import decide, observe, size_of
+from lablib.kernels.wire import next_due, post, room
+
+_GENERATION = 16  # orders one cause may have before an order's own news causes the next
+
+
+@kernel
+def note_news(state, params, info_ns, cause, number):
+    """Remember the newest information and whether it asks for a look."""
+    seen = state.seen
+    if info_ns > seen.info_ns:
+        seen.info_ns = info_ns
+    seen.cause = cause
+    seen.number = number
+    rules = params.strategy
+    if rules.decision_ns == 0:
+        state.strategy.fresh = 1
+        ask_look(state)
+    elif state.desk.account.position != 0 and (
+        rules.exit == t.EXIT_OPPOSITE
+        or rules.exit == t.EXIT_CLOSE
+        or state.strategy.overdue
+        or state.risk.halted
+    ):
+        ask_look(state)
+
+
+@kernel
+def ask_look(state):
+    """Look at the market within this instant."""
+    state.strategy.look_ns = state.now_ns
+    state.due[t.LOOK] = state.now_ns
+
+
+@kernel
+def see_external(state, params, message):
+    """An external price has arrived."""
+    observe(state.seen, message.x)
+    state.seen.external_ns = message.info_ns
+    note_news(state, params, message.info_ns, message.cause, 0)
+
+
+@kernel
+def see_venue(state, params, message):
+    """A venue quote has arrived."""
+    seen = state.seen
+    seen.bid = message.a
+    seen.ask = message.b
+    seen.bid_lots = message.c
+    seen.ask_lots = message.d
+    seen.quote_ns = message.info_ns
+    if seen.bid != t.NO_BID and seen.ask != t.NO_ASK:
+        mark_to(state.desk.account, seen.bid + seen.ask)
+    note_news(state, params, message.info_ns, message.cause, _GENERATION // 2)
+
+
+@kernel
+def free_own(state):
+    """A free place for an own order, -1 when all are taken."""
+    for at in range(t.N_OWN):
+        if not state.own[at].used:
+            return at
+    return -1
+
+
+@kernel
+def intend(state, params, side, lots, is_exit, cause, number):
+    """An order is wanted: it counts as pending from now on, and leaves when thought over."""
+    if lots <= 0:
+        state.risk.rejected[t.SIZE_ZERO] += 1
+        return
+    at = free_own(state)
+    if at < 0:
+        state.risk.rejected[t.TOO_MANY_ORDERS] += 1
+        return
+    desk = state.desk
+    own = state.own[at]
+    own.used = 1
+    own.order_id = 0
+    own.kind = t.MARKET
+    own.side = side
+    own.lots = lots
+    own.limit_ticks = 0
+    own.is_exit = is_exit
+    own.status = t.CREATED
+    own.reason = t.OK
+    own.created_at = -1
+    own.received_at = -1
+    own.acted_at = -1
+    own.filled_at = -1
+    own.info_ns = state.seen.info_ns
+    own.looked_at = state.now_ns
+    own.cause = cause
+    own.number = number
+    own.acks = 0
+    own.filled = 0
+    own.known = 0
+    own.slot = 0
+    if side > 0:
+        desk.pending_buy += lots
+    else:
+        desk.pending_sell += lots
+    if is_exit:
+        desk.exit_pending += lots
+        desk.exit_side = side
+    desk.open_orders += 1
+    wire = state.wires[t.DECISION]
+    delay = delay_ns(params.delays[t.DECISION], params.key, t.DECISION, cause, number)
+    message = wire.messages[post(wire, state.now_ns, delay)]
+    message.ref = at
+    message.info_ns = own.info_ns
+    message.cause = cause
+    state.due[t.SEND] = next_due(wire)
+
+
+@kernel
+def forget(state, at, lots):
+    """Lots of an own order are no longer pending."""
+    desk = state.desk
+    own = state.own[at]
+    if own.side > 0:
+        desk.pending_buy -= lots
+    else:
+        desk.pending_sell -= lots
+    if own.is_exit:
+        desk.exit_pending -= lots
+        if desk.exit_pending == 0:
+            desk.exit_side = 0
+
+
+@kernel
+def close_order(state, output, at):
+    """The order's fate is known: write its row and free its place."""
+    own = state.own[at]
+    forget(state, at, own.lots - own.known)
+    state.desk.open_orders -= 1
+    row = output.orders[output.cursor.orders]
+    output.cursor.orders += 1
+    row.order_id = own.order_id
+    row.kind = own.kind
+    row.side = own.side
+    row.lots = own.lots
+    row.limit_ticks = own.limit_ticks
+    row.is_exit = own.is_exit
+    row.status = own.status
+    row.reason = own.reason
+    row.created_at = own.created_at
+    row.received_at = own.received_at
+    row.acted_at = own.acted_at
+    row.filled_at = own.filled_at
+    row.info_ns = own.info_ns
+    row.looked_at = own.looked_at
+    row.filled_lots = own.filled
+    own.used = 0
+
+
+@kernel
+def send(state, params, output, at):
+    """An order has been thought over: check it against the limits as they stand now, and send it."""
+    own = state.own[at]
+    desk = state.desk
+    desk.last_order_id += 1
+    own.order_id = desk.last_order_id
+    own.created_at = state.now_ns
+    record(state.latency[t.DECISION_LATENCY], state.now_ns - own.info_ns)
+    reason = may_send(state.risk, desk, params.risk, own)
+    wire = state.wires[t.ORDER_ENTRY]
+    if reason == t.OK and room(wire) == 0:
+        reason = t.WIRE_FULL
+    if reason != t.OK:
+        own.status = t.REJECTED
+        own.reason = reason
+        state.risk.rejected[reason] += 1
+        close_order(state, output, at)
+        return
+    delay = delay_ns(params.delays[t.ORDER_ENTRY], params.key, t.ORDER_ENTRY, own.cause, own.number)
+    message = wire.messages[post(wire, state.now_ns, delay)]
+    message.kind = t.NEW
+    message.ref = at
+    message.cause = own.cause
+    message.info_ns = own.info_ns
+    state.due[t.ARRIVAL] = next_due(wire)
+
+
+@kernel
+def halt(state, params, output, reason, value, limit):
+    """Latch the kill switch; the word travels to the venue behind the orders already sent."""
+    if not latch(state.risk, reason, state.now_ns):
+        return
+    row = output.risk_events[output.cursor.risk_events]
+    output.cursor.risk_events += 1
+    row.t_ns = state.now_ns
+    row.reason = reason
+    row.value = value * params.unit_value
+    row.limit = limit * params.unit_value
+    wire = state.wires[t.ORDER_ENTRY]
+    cause = state.seen.cause
+    number = _GENERATION - 1 + _GENERATION * state.risk.halts
+    delay = delay_ns(params.delays[t.CANCEL_ENTRY], params.key, t.CANCEL_ENTRY, cause, number)
+    message = wire.messages[post(wire, state.now_ns, delay)]
+    message.kind = t.HALT
+    message.ref = -1
+    message.cause = cause
+    state.due[t.ARRIVAL] = next_due(wire)
+    ask_look(state)
+
+
+@kernel
+def learn(state, params, output, message):
+    """An acknowledgement has arrived: our own books, the loss cap, perhaps another look."""
+    at = message.ref
+    own = state.own[at]
+    account = state.desk.account
+    if message.a > 0:
+        settle(account, own.side, message.a, message.b, message.c)
+        own.known += message.a
+        forget(state, at, message.a)
+        if own.filled_at < 0:
+            own.filled_at = state.now_ns
+            record(state.latency[t.END_TO_END_LATENCY], state.now_ns - own.info_ns)
+        if breached(state.risk, account) and not state.risk.halted:
+            loss = day_loss(state.risk, account)
+            halt(state, params, output, t.DAILY_LOSS, loss, state.risk.cap)
+        # What we hold has changed: exits are checked again, keyed as this order's next generation.
+        state.seen.cause = own.cause >> 1
+        state.seen.number = (own.number // _GENERATION + 1) * _GENERATION
+        if account.position == 0:
+            state.strategy.overdue = 0
+        else:
+            ask_look(state)
+    if message.kind == t.DONE_ACK:
+        close_order(state, output, at)
+
+
+@kernel
+def look(state, params, output):
+    """One look at what we have seen: on the clock a decision with its sample, else exits only."""
+    strategy = state.strategy
+    rules = params.strategy
+    now = state.now_ns
+    on_clock = now == strategy.next_clock_ns or strategy.fresh
+    if strategy.exit_ns <= now:
+        strategy.overdue = 1
+    decide(strategy, state.seen, state.desk, state.risk, params, on_clock)
+    cause = 2 * state.seen.cause + 1
+    number = state.seen.number
+    if on_clock:
+        strategy.clock += 1
+        cause = 2 * strategy.clock
+        number = 0
+        strategy.next_clock_ns = now + rules.decision_ns if rules.decision_ns > 0 else t.FAR
+        if params.samples:
+            sample(state, params, output)
+    elif strategy.exit_ns == now:
+        cause = strategy.exit_cause
+        number = strategy.exit_number
+    strategy.look_ns = t.FAR
+    strategy.fresh = 0
+    if strategy.exit_ns <= now:
+        strategy.exit_ns = t.FAR
+    if strategy.want_exit:
+        held = state.desk.account.position
+        intend(state, params, -1 if held > 0 else 1, abs(held), 1, cause, number)
+    if strategy.want_entry != 0:
+        lots = size_of(state.seen, state.desk, params)
+        intend(state, params, strategy.want_entry, lots, 0, cause, number + 1)
+        if rules.exit == t.EXIT_TIME:
+            strategy.overdue = 0
+            strategy.exit_ns = now + rules.exit_after_ns
+            strategy.exit_cause = cause
+            strategy.exit_number = number + _GENERATION
+    state.due[t.LOOK] = min(strategy.next_clock_ns, strategy.look_ns, strategy.exit_ns)
+
+
+@kernel
+def sample(state, params, output):
+    """Write the row of a clock decision: what we saw, the raw signal, how we truly stand."""
+    seen = state.seen
+    row = output.samples[output.cursor.samples]
+    output.cursor.samples += 1
+    row.t_ns = state.now_ns
+    row.external_px = seen.external_px * params.tick_px
+    row.market_px = 0.5 * (seen.bid + seen.ask) * params.tick_px
+    row.divergence = state.strategy.divergence
+    row.action = state.strategy.action
+    row.equity = state.account.equity * params.unit_value
+    row.realized_pnl = state.account.realized * params.unit_value
+    row.position = state.account.position
+    row.halted = state.risk.halted
+    row.regime = seen.regime
+    row.pending = state.desk.pending_buy + state.desk.pending_sell
