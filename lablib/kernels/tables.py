@@ -135,12 +135,16 @@ TAPE_EVENT = table(
 )
 
 # ---------------------------------------------------------------------------------------------- book
+OP_LIMIT, OP_CANCEL, OP_MARKET, OP_IOC, OP_REDUCE = range(5)  # rows of an order stream
+N_OPS = 5
+WORD_BITS = 32  # levels one word of `occupied` tells of; fits an i8 with room for a multiplication
+
 RESTING_ORDER = table(
     ("px", i8),  # ticks
     ("lots", i8),  # left; 0 marks a free slot
     ("next", i8),  # slot behind in the queue, 0 at its end; of a freed slot: the next freed one
     ("prev", i8),  # slot in front, 0 at the head
-    ("half", i8),  # 0 bid, 1 ask
+    ("half", i8),  # 0 bid, 1 ask; stays readable after the order is gone
     ("owner", i8),  # STRANGER, MAKER, OWN, REPLAYED
     ("tag", i8),  # the owner's own name for it
 )
@@ -148,7 +152,7 @@ BOOK_LEVEL = table(
     ("lots", i8),
     ("head", i8),  # slot first in the queue, 0 when empty
     ("tail", i8),
-    ("count", i8),
+    ("count", i8),  # orders in the queue
 )
 MATCH = table(
     ("px", i8),
@@ -158,18 +162,21 @@ MATCH = table(
     ("tag", i8),
     ("left", i8),  # lots the resting order has left
 )
+# Slot 0 is nobody: a queue's ends point at it and may write to it, which spares a branch.
 BOOK = table(
     ("best", i8, (2,)),  # best bid, best ask in ticks; NO_BID, NO_ASK
     ("low", i8),  # every resting price lies in [low, high]; both may be wider than need be
     ("high", i8),
     ("free", i8),  # slot freed last, 0 when none: zeroed memory is an empty book but for `best`
     ("fresh", i8),  # slots ever used; slots count from 1
-    ("resting", i8),  # orders resting
+    ("resting", i8),  # orders resting, at most N_RESTING - 1
     ("traded", i8),  # lots, since the start
     ("fills", i8),  # matches, since the start
+    ("refused", i8),  # orders of a stream that had no room, or the name of one still resting
     ("match_count", i8),  # of the last call
     ("matches", MATCH, (N_MATCHES,)),
-    ("levels", BOOK_LEVEL, (2, N_LEVELS)),
+    ("occupied", i8, (2, N_LEVELS // WORD_BITS)),  # a bit per level that has a queue, touch outwards
+    ("levels", BOOK_LEVEL, (2, N_LEVELS)),  # price px stands at px & (N_LEVELS - 1)
     ("orders", RESTING_ORDER, (N_RESTING,)),
 )
 
