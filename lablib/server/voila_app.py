@@ -1,0 +1,220 @@
+"""`lablib serve`: the dashboards in a hardened Voilà.
+
+A token is always needed, and no configuration file is read that could loosen what `doors` shuts. What
+a page may do to the simulation is decided in its kernel, not here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import tempfile
+import webbrowser
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import tornado.ioloop
+from jupyter_server.log import log_request
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+from traitlets import Bool, List, Unicode
+from voila.app import Voila
+from voila.static_file_handler import AllowListFileHandler
+from voila.tornado.contentshandler import VoilaContentsHandler
+from voila.tornado.treehandler import TornadoVoilaTreeHandler
+
+from lablib.errors import ConfigError, LabError
+from lablib.server.doors import (
+    HOME,
+    LOOPBACK,
+    GuardedApplication,
+    Home,
+    PrivateFiles,
+    shut_doors,
+)
+
+PORT = 8866
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def apps_dir() -> Path:
+    """Where the dashboards are: beside the package in a checkout, inside it once installed."""
+    package = Path(__file__).parents[1]
+    for folder in (package / "apps", package.parent / "apps"):
+        if (folder / HOME).is_file():
+            return folder
+    raise ConfigError(f"apps: no {HOME} in {package / 'apps'} or {package.parent / 'apps'}")
+
+
+class LabVoila(Voila):
+    """Voilà, serving one folder of dashboards to those who have the token."""
+
+    name = "lablib"
+    hosts = List(Unicode(), help="Host names a browser may use, besides those of this computer.")
+    show_token = Bool(True, help="Print the address with the token in it.")
+
+    def _config_file_paths_default(self) -> list[str]:
+        return []
+
+    def _log_level_default(self) -> int:
+        return logging.ERROR  # below it, Voilà remarks on every visit
+
+    def setup_template_dirs(self) -> None:
+        """Put the lab's own look in front of Voilà's."""
+        super().setup_template_dirs()
+        name = self.voila_configuration.template
+        self.template_paths.insert(0, str(TEMPLATES / name))
+        self.static_paths.insert(0, str(TEMPLATES / name / "static"))
+
+    def init_settings(self) -> dict[str, Any]:
+        """Voilà's settings, closed to the world."""
+        settings: dict[str, Any] = super().init_settings()
+        settings["lablib_hosts"] = {*LOOPBACK, socket.gethostname().lower(), self.ip, *self.hosts}
+        settings["allow_remote_access"] = self.ip not in LOOPBACK  # Jupyter's own Host check
+        settings["local_hostnames"] = list(settings["lablib_hosts"])
+        settings["log_function"] = log_request  # leaves tokens out of the log
+        return settings
+
+    def init_handlers(self) -> list[Any]:
+        """Voilà's handlers without its file browser, with ours where ours are stricter."""
+        swaps = {AllowListFileHandler: PrivateFiles}
+        gone = (TornadoVoilaTreeHandler, VoilaContentsHandler)
+        kept = [
+            (path, swaps.get(kind, kind), *rest)
+            for path, kind, *rest in super().init_handlers()
+            if kind not in gone
+        ]
+        return [(self.server_url, Home), *kept]
+
+    def start(self) -> None:
+        """Serve until stopped."""
+        self.connection_dir = tempfile.mkdtemp(prefix="lablib_")
+        self.app = GuardedApplication(**self.init_settings())
+        self.app.add_handlers(".*$", self.init_handlers())
+        self.ioloop = tornado.ioloop.IOLoop.current()
+        try:
+            self.listen()
+            self.ioloop.start()
+        except KeyboardInterrupt:
+            print("\nStopped.", flush=True)
+        finally:
+            self.stop()
+
+    def listen(self) -> None:
+        """Take a port, say where the lab is, open a browser if wanted."""
+        sockets = self._bind()
+        HTTPServer(self.app).add_sockets(sockets)
+        self.port = sockets[0].getsockname()[1]
+        shown = self.address() if self.show_token else f"{self.address('')} (log in with the token)"
+        print(f"The live lab is at\n\n    {shown}\n\nCtrl-C stops it.", flush=True)
+        if self.open_browser:
+            self.launch_browser()
+
+    def _bind(self) -> list[socket.socket]:
+        last = self.port + self.port_retries
+        for port in range(self.port, last + 1):
+            try:
+                return bind_sockets(port, self.ip)
+            except OSError as error:
+                if port == last or error.errno != errno.EADDRINUSE:
+                    raise ConfigError(f"port {port} on {self.ip}: {error.strerror}") from None
+        raise AssertionError("the last port either binds or raises")
+
+    def address(self, token: str | None = None) -> str:
+        """Where a browser finds the lab; with our token unless told otherwise."""
+        name = f"[{self.ip}]" if ":" in self.ip else self.ip
+        name = socket.gethostname() if self.ip in ("0.0.0.0", "::") else name
+        token = self.token if token is None else token
+        query = f"?{urlencode({'token': token})}" if token else ""
+        return f"http://{name}:{self.port}{self.base_url}{query}"
+
+    def launch_browser(self) -> None:
+        """Open the lab through a file only we can read: an argument would show the token to all."""
+        handle, path = tempfile.mkstemp(suffix=".html")
+        with open(handle, "w", encoding="utf-8") as page:
+            page.write(f'<meta http-equiv="refresh" content="0; url={escape(self.address())}">')
+        with contextlib.suppress(webbrowser.Error):  # no browser here: the address is printed
+            browser = webbrowser.get()
+            self.ioloop.run_in_executor(None, browser.open, Path(path).as_uri())
+
+
+def serve(
+    *,
+    port: int | None = None,
+    ip: str = "127.0.0.1",
+    token: str | None = None,
+    hosts: Sequence[str] = (),
+    open_browser: bool = True,
+) -> None:
+    """Serve the dashboards until stopped.
+
+    Parameters
+    ----------
+    port
+        TCP port; 0 takes any, None the first free one from 8866 on.
+    ip
+        Address to listen on. Off loopback the connection is plain text: put TLS in front.
+    token
+        What a visitor must know; None takes `JUPYTER_TOKEN` or makes a random one.
+    hosts
+        Further names under which browsers may reach this server.
+    open_browser
+        Open the lab in a browser of this computer, if there is one.
+    """
+    inherited = os.environ.pop("JUPYTER_TOKEN", None)  # kernels inherit the rest
+    show_token = token is not None or inherited is None
+    if token is None:
+        token = secrets.token_urlsafe(24) if inherited is None else inherited
+    if not token.strip():
+        raise ConfigError(f"token: {token!r} would let everybody in; leave it out for a random one")
+    _share_checkout()
+    compiling = _compile()
+    app = LabVoila(
+        config=shut_doors(),
+        port=PORT if port is None else port,
+        port_retries=50 if port is None else 0,
+        ip=ip,
+        token=token,
+        hosts=list(hosts),
+        show_token=show_token,
+        open_browser=open_browser,
+        root_dir=str(apps_dir()),
+    )
+    app.initialize(argv=[])
+    _wait(compiling)
+    app.start()
+
+
+def _share_checkout() -> None:
+    """Let kernels import the package that serves, also where it runs from a checkout."""
+    root = Path(__file__).parents[2]
+    if (root / "pyproject.toml").is_file():
+        paths = [str(root), *filter(None, [os.environ.get("PYTHONPATH")])]
+        os.environ["PYTHONPATH"] = os.pathsep.join(paths)
+
+
+def _compile() -> subprocess.Popen[str]:
+    """Fill the kernels' cache in another process, so that the first page need not."""
+    code = "import lablib; lablib.run(until='1s')"
+    return subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+
+
+def _wait(compiling: subprocess.Popen[str]) -> None:
+    try:
+        _, errors = compiling.communicate(timeout=3)
+    except subprocess.TimeoutExpired:
+        print("Compiling the engine for this computer; only the first start waits.", flush=True)
+        _, errors = compiling.communicate()
+    if compiling.returncode:
+        raise LabError(f"the engine does not start: {errors.strip().rpartition(chr(10))[2]}")
