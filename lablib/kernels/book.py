@@ -1,14 +1,13 @@
 """The limit order book: rest, match, cancel, reduce; price first, then time.
 
-Prices are integer ticks on a ladder that wraps, so all resting prices lie within N_LEVELS of one
-another; an order outside that window is refused. A level is a queue of slots linked both ways, and
-a half keeps a bitmap of its occupied levels, so every operation takes constant time but the search
-for the next best price, which reads at most N_LEVELS / 32 words. Who owns an order and what a match
-means for the owner is the caller's business.
+A level is a queue of slots linked both ways; freed slots are used again, the last one first, while it
+is still in the cache. Every operation takes constant time but the search for the next best price,
+which `ladder` keeps short. Who owns an order and what a match means for the owner is the caller's
+business. A half is 0 for bids, 1 for asks.
 
-A half is 0 for bids, 1 for asks; ``away`` is the sign of the direction from its touch outwards, so
-that ``px * away`` grows away from the touch on both. ``slot & SLOT`` equals ``slot``: the mask
-proves to the compiler that the index is neither negative nor too large, which saves a test each.
+``slot & SLOT`` equals ``slot``: the mask proves to the compiler that the index is neither negative
+nor too large, which saves two tests. For the same reason both ends of a queue are read before they
+are chosen from: a choice between two loaded values costs no branch.
 """
 
 from __future__ import annotations
@@ -16,9 +15,9 @@ from __future__ import annotations
 import numpy as np
 
 from lablib.kernels.jit import kernel
+from lablib.kernels.ladder import LEVEL, admit, farthest, nearest, occupy, vacate
 from lablib.kernels.tables import (
     BOOK_FULL,
-    N_LEVELS,
     N_MATCHES,
     N_RESTING,
     NO_ASK,
@@ -30,21 +29,10 @@ from lablib.kernels.tables import (
     PRICE_OUT_OF_RANGE,
     SIZE_ZERO,
     STRANGER,
-    WORD_BITS,
 )
 
-LEVEL = N_LEVELS - 1
 SLOT = N_RESTING - 1
 REPORT = N_MATCHES - 1
-BIT = WORD_BITS - 1
-WORD = N_LEVELS // WORD_BITS - 1
-
-# A de Bruijn sequence: every window of five bits is another, so that shifting it by k and reading
-# the top five tells k. With words of 32 bits nothing overflows an int64.
-_SEQUENCE = 0x077CB531
-_POSITION = np.zeros(WORD_BITS, np.int64)
-for _k in range(WORD_BITS):
-    _POSITION[((1 << _k) * _SEQUENCE >> 27) & BIT] = _k
 
 
 @kernel
@@ -52,65 +40,6 @@ def open_book(book):
     """Make an all-zero record an empty book."""
     book.best[0] = NO_BID
     book.best[1] = NO_ASK
-
-
-@kernel
-def _nearest(book, half, px):
-    """First occupied price at `px` or farther from the touch; NO_BID or NO_ASK when the half is empty.
-
-    The ring has no end: asked from beyond the last level it comes back round to the touch.
-    """
-    away = 2 * half - 1
-    start = (px * away) & LEVEL
-    at = start >> 5
-    word = book.occupied[half & 1, at] >> (start & BIT) << (start & BIT)
-    for _ in range(WORD + 2):  # the first word twice: levels below `start` in it are the farthest
-        if word:
-            found = (at << 5) + _POSITION[((word & -word) * _SEQUENCE >> 27) & BIT]
-            return px + away * ((found - start) & LEVEL)
-        at = (at + 1) & WORD
-        word = book.occupied[half & 1, at]
-    return away * NO_ASK
-
-
-@kernel
-def _farthest(book, half):
-    """Occupied price farthest from the touch; NO_BID or NO_ASK when the half is empty."""
-    px = book.best[half]
-    away = 2 * half - 1
-    if px == away * NO_ASK:
-        return px
-    start = (px * away) & LEVEL
-    at = start >> 5
-    word = book.occupied[half, at] & ((1 << (start & BIT)) - 1)
-    while word == 0:  # ends at the touch itself
-        at = (at - 1) & WORD
-        word = book.occupied[half, at]
-    while word & (word - 1):
-        word &= word - 1
-    found = (at << 5) + _POSITION[(word * _SEQUENCE >> 27) & BIT]
-    return px + away * ((found - start) & LEVEL)
-
-
-@kernel
-def _admit(book, px):
-    """Widen [low, high] to `px` if the ladder can hold it; make both exact only when it seems not."""
-    if px <= NO_BID or px >= NO_ASK:
-        return False
-    if book.resting == 0:
-        book.low = px
-        book.high = px
-        return True
-    if max(book.high, px) - min(book.low, px) >= N_LEVELS:
-        bid, ask = book.best[0], book.best[1]
-        low, high = _farthest(book, 0), _farthest(book, 1)
-        book.low = ask if bid == NO_BID else (low if ask == NO_ASK else min(low, ask))
-        book.high = bid if ask == NO_ASK else (high if bid == NO_BID else max(high, bid))
-        if max(book.high, px) - min(book.low, px) >= N_LEVELS:
-            return False
-    book.low = min(book.low, px)
-    book.high = max(book.high, px)
-    return True
 
 
 @kernel
@@ -122,7 +51,7 @@ def add(book, half, px, lots, owner, tag):
     half = half & 1
     if lots <= 0:
         return -SIZE_ZERO
-    if (px < book.low or px > book.high) and not _admit(book, px):
+    if (px < book.low or px > book.high) and not admit(book, px):
         return -PRICE_OUT_OF_RANGE
     slot = book.free
     if slot:
@@ -144,27 +73,17 @@ def add(book, half, px, lots, owner, tag):
     order.owner = owner
     order.tag = tag
     book.orders[tail & SLOT].next = slot
-    away = 2 * half - 1
     if tail == 0:
         head = slot
-        bit = (px * away) & LEVEL
-        book.occupied[half, bit >> 5] |= 1 << (bit & BIT)
+        occupy(book, half, px)
     level.head = head
     level.tail = slot
     level.lots += lots
     level.count += 1
     book.resting += 1
+    away = 2 * half - 1
     book.best[half] = min(book.best[half] * away, px * away) * away
     return slot
-
-
-@kernel
-def _empty(book, half, px):
-    """A level has lost its last order: clear its bit, and find the next best if it was the touch."""
-    bit = (px * (2 * half - 1)) & LEVEL
-    book.occupied[half, bit >> 5] &= ~(1 << (bit & BIT))
-    if px == book.best[half]:
-        book.best[half] = _nearest(book, half, px)
 
 
 @kernel
@@ -194,7 +113,7 @@ def _remove(book, slot):
     book.free = slot
     book.resting -= 1
     if head == 0:
-        _empty(book, half, px)
+        vacate(book, half, px)
     return lots
 
 
@@ -247,7 +166,7 @@ def match(book, half, limit, lots):
         book.resting -= gone
         if slot == 0:
             level.tail = 0
-            _empty(book, other, px)
+            vacate(book, other, px)
             px = book.best[other]
     book.traded += wanted - lots
     book.fills += count
@@ -296,15 +215,17 @@ def queue_ahead(book, slot):
 def depth(book, half, px_out, lots_out):
     """Write prices and lots of a half from the touch outwards; returns the levels written."""
     away = 2 * half - 1
-    end = _farthest(book, half) * away
-    px = book.best[half]
-    count = 0
-    while count < len(px_out) and px * away <= end and end < NO_ASK:
+    px = book.best[half & 1]
+    last = farthest(book, half)
+    if px == away * NO_ASK:
+        return 0
+    for count in range(len(px_out)):
         px_out[count] = px
         lots_out[count] = book.levels[half & 1, px & LEVEL].lots
-        count += 1
-        px = _nearest(book, half, px + away) if px * away < end else px + away
-    return count
+        if px == last:
+            return count + 1
+        px = nearest(book, half, px + away)
+    return len(px_out)
 
 
 @kernel
@@ -324,6 +245,15 @@ def _take(book, half, limit, lots):
     while left > 0 and book.match_count == N_MATCHES:
         left = match(book, half, limit, left)
     return left
+
+
+@kernel
+def _seldom(book, code, half, px, qty, slot):
+    """The rarer rows of a stream, out of the loop: with five ways to go it would jump by table."""
+    if code == OP_IOC:
+        _take(book, half, px, qty)
+    else:
+        reduce(book, slot, qty)
 
 
 @kernel
@@ -358,7 +288,5 @@ def apply(book, op, side, px, qty, oid, slot_of):
                 _remove(book, slot)
         elif code == OP_MARKET:
             _take(book, half, (1 - 2 * half) * NO_ASK, np.int64(qty[k]))
-        elif code == OP_IOC:
-            _take(book, half, np.int64(px[k]), np.int64(qty[k]))
         else:
-            reduce(book, named(book, slot_of, name), np.int64(qty[k]))
+            _seldom(book, code, half, np.int64(px[k]), np.int64(qty[k]), named(book, slot_of, name))
