@@ -34,15 +34,15 @@ def _lognormal(
 
 _BOOK = {
     "venue.model": "makers",
-    "venue.half_spread_ticks": 2,
+    "venue.half_spread_ticks": 1,
     "venue.levels": 20,
     "venue.level_lots": 2_000,
     "venue.fee_bps": 0.3,
-    "external.volatility_bps": 5.0,
+    "external.volatility_bps": 20.0,
     "external.interval_ms": 5.0,
     "latency.market_lag_ms": _lognormal(20, 0.4, 5),
     "strategy.decision_interval_ms": 5.0,
-    "strategy.threshold": 0.0006,
+    "strategy.threshold": 0.0005,
     "strategy.exit": "close",
 }
 

@@ -48,6 +48,6 @@ def record(histogram, value):
     if value < 0:
         value = 0
     histogram.count += 1
-    if value > histogram.max:
-        histogram.max = value
+    if value > histogram.largest:
+        histogram.largest = value
     histogram.buckets[bucket_of(value)] += 1

@@ -93,11 +93,10 @@ def decide(strategy, seen, desk, risk, params, on_clock):
 @kernel
 def size_of(seen, desk, params):
     """Lots of one entry: equity times the order's share, over the seen mid, rounded down."""
-    mark = seen.bid + seen.ask
     notional = desk.account.equity * params.risk.max_position_pct * params.risk.size_multiple
     if seen.regime == t.VOLATILE:
         notional *= params.strategy.volatile_size
-    lots = notional / (mark * (t.MONEY // 2))
+    lots = notional / (desk.account.mark * (t.MONEY // 2))
     if lots < 1.0:
         return 0
     return int(min(lots, 1073741824.0))

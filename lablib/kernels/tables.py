@@ -19,7 +19,13 @@ Field = tuple[str, object] | tuple[str, object, tuple[int, ...]]
 
 
 def table(*fields: Field) -> np.dtype:
-    """A packed record type on ``np.record``, so that ``state.account.position`` works plain and compiled."""
+    """A packed record type on ``np.record``, so that ``state.account.position`` works plain and compiled.
+
+    A field named like a method of NumPy's scalars would read the method when plain: an error here.
+    """
+    for name, *_ in fields:
+        if hasattr(np.record, name):
+            raise TypeError(f"{name}: a record's field must not hide np.record.{name}")
     return np.dtype((np.record, list(fields)))
 
 
@@ -175,7 +181,11 @@ BOOK = table(
     ("refused", i8),  # orders of a stream that had no room, or the name of one still resting
     ("match_count", i8),  # of the last call
     ("matches", MATCH, (N_MATCHES,)),
-    ("occupied", i8, (2, N_LEVELS // WORD_BITS)),  # a bit per level that has a queue, touch outwards
+    (
+        "occupied",
+        i8,
+        (2, N_LEVELS // WORD_BITS),
+    ),  # a bit per level that has a queue, touch outwards
     ("levels", BOOK_LEVEL, (2, N_LEVELS)),  # price px stands at px & (N_LEVELS - 1)
     ("orders", RESTING_ORDER, (N_RESTING,)),
 )
@@ -329,7 +339,7 @@ RISK = table(
 )
 HISTOGRAM = table(
     ("count", i8),
-    ("max", i8),
+    ("largest", i8),
     ("buckets", i8, (N_BUCKETS,)),
 )
 DECISION_LATENCY, EXCHANGE_LATENCY, END_TO_END_LATENCY = range(3)

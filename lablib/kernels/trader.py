@@ -173,6 +173,11 @@ def send(state, params, output, at):
     own.order_id = desk.last_order_id
     own.created_at = state.now_ns
     record(state.latency[t.DECISION_LATENCY], state.now_ns - own.info_ns)
+    if not own.is_exit:
+        # Equity and price may have moved while we thought: an entry shrinks to today's size.
+        lots = min(own.lots, size_of(state.seen, desk, params))
+        forget(state, at, own.lots - lots)
+        own.lots = lots
     reason = may_send(state.risk, desk, params.risk, own)
     wire = state.wires[t.ORDER_ENTRY]
     if reason == t.OK and room(wire) == 0:

@@ -1,0 +1,348 @@
+"""simulate(): tape + config + kernels -> frames. Owns a run's state; knows no screen and no clock.
+
+A run is a pure function of (config, seed, market, commands): however it is cut into frames, the same
+four give the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from lablib.config import SimConfig
+from lablib.errors import ConfigError
+from lablib.frame import Frame, read_frame, read_latencies
+from lablib.kernels import step
+from lablib.kernels import tables as t
+from lablib.tape.noise import check_seed, delay_key
+from lablib.tape.synthetic import SyntheticTape
+from lablib.units import parse_duration
+
+TABLES = {
+    "samples": t.SAMPLE,
+    "orders": t.ORDER,
+    "fills": t.FILL,
+    "risk_events": t.RISK_EVENT,
+}
+_ROOM = {"samples": 16_384, "orders": 4_096, "fills": t.N_RESTING + 4_096, "risk_events": 1_024}
+
+COMMAND = np.dtype([("t_ns", "i8"), ("kind", "U16"), ("field", "U64"), ("value", "U64")])
+
+# What no running market can change: the state was built on it.
+_FIXED = ("venue.model", "venue.tick_size", "venue.lot_size", "venue.levels", "external.model")
+_FIXED += ("external.start_px", "external.interval_ms", "account", "record", "risk.day_length")
+_FIXED += ("strategy.decision_interval_ms",)
+
+
+class Market(Protocol):
+    """A recorded market, as `lablib.tape.recorded.Market` is."""
+
+    tick_size: float
+    lot_size: float
+    start_px: float
+    events: np.ndarray
+    duration_ns: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Something a person did to a running market, and when in simulated time.
+
+    `kind` is "set" (a dotted config `field` gets `value`), "halt" or "release".
+    """
+
+    t_ns: int
+    kind: str
+    field: str = ""
+    value: Any = None
+
+
+def as_config(config: SimConfig | Mapping[str, Any] | str | None) -> SimConfig:
+    """A `SimConfig` from one, from a preset's name, from a partial dict (dotted keys too), or None."""
+    if config is None:
+        return SimConfig()
+    if isinstance(config, SimConfig):
+        return config
+    if isinstance(config, str):
+        return SimConfig.preset(config)
+    if isinstance(config, Mapping):
+        return SimConfig().replace(config)
+    raise ConfigError(f"config: give a SimConfig, a dict or a preset's name, got {config!r}")
+
+
+class Simulation:
+    """A run in progress: state, tape and noise, moved on by `advance`.
+
+    Parameters
+    ----------
+    config
+        A `SimConfig`, a preset's name, a partial dict, or None for the defaults.
+    seed
+        A whole number in [0, 2**64).
+    market
+        A recorded market; without one the tape is synthetic.
+    commands
+        Recorded commands to play at their times; see `command`.
+    hash_tape
+        Keep a running hash of the market events consumed, for `tape_digest`.
+
+    Raises
+    ------
+    ConfigError
+        A config, seed or command that cannot be simulated.
+    """
+
+    def __init__(
+        self,
+        config: SimConfig | Mapping[str, Any] | str | None = None,
+        *,
+        seed: int = 0,
+        market: Market | None = None,
+        commands: Iterable[Command] = (),
+        hash_tape: bool = False,
+    ) -> None:
+        self.seed = check_seed(seed)
+        self.market = market
+        self.first_config = self.config = _on_market(as_config(config), market)
+        self.commands: list[Command] = []
+        self._queue = deque(sorted(commands, key=lambda command: command.t_ns))
+        self._rehearse()
+        self._params = self._to_params(self.config)
+        self._state: Any = np.zeros(1, t.STATE)[0]
+        self._output = t.Output(
+            *(np.zeros(_ROOM[name], row) for name, row in TABLES.items()), np.zeros(1, t.CURSOR)[0]
+        )
+        self._synthetic = SyntheticTape(self.seed)
+        self._tape = np.zeros(0, t.TAPE_EVENT) if market is None else market.events
+        self._tape_hash = hashlib.sha256() if hash_tape else None
+        self._hashed = 0
+        self._hashes = {name: hashlib.sha256() for name in TABLES}
+        self._rows: dict[str, list[np.ndarray]] = {name: [] for name in TABLES}
+        step.start(self._state, self._params, self._output)
+        self._latencies = read_latencies(self._state)
+
+    # ------------------------------------------------------------------------------------ reading
+    @property
+    def now_ns(self) -> int:
+        """Simulated time, ns."""
+        return int(self._state.now_ns)
+
+    @property
+    def state(self) -> Any:
+        """A copy of the whole state, a `tables.STATE` record."""
+        return self._state.copy()
+
+    @property
+    def finished(self) -> bool:
+        """Whether a recorded market has run out."""
+        return self.market is not None and self.now_ns >= self.market.duration_ns
+
+    def frame(self) -> Frame:
+        """The present moment, with the rows written since the last call."""
+        self._drain()
+        rows = {}
+        for name, dtype in TABLES.items():
+            parts = self._rows[name]
+            table = np.concatenate(parts) if parts else np.zeros(0, dtype)
+            table.flags.writeable = False
+            rows[name] = table
+            self._rows[name] = []
+        self._latencies = read_latencies(self._state, self._latencies)
+        return read_frame(self._state, self._params, rows, self._latencies)
+
+    def open_orders(self) -> np.ndarray:
+        """Rows (dtype `tables.ORDER`) of own orders whose fate is not known yet."""
+        own = self._state.own
+        open_ = own[(own["used"] == 1) & (own["order_id"] > 0)]
+        rows = np.zeros(open_.size, t.ORDER)
+        for name in t.ORDER.names or ():
+            rows[name] = open_["filled" if name == "filled_lots" else name]
+        rows.sort(order="order_id")
+        return rows
+
+    def digest(self) -> str:
+        """SHA-256 over seed, config, commands, final state and the rolling hash of every table."""
+        self._drain()
+        whole = hashlib.sha256()
+        commands = [asdict(command) for command in self.commands]
+        market = self.market.sha256 if self.market else ""
+        opening = [self.seed, self.first_config.model_dump(mode="json"), market, commands]
+        whole.update(json.dumps(opening, sort_keys=True).encode())
+        whole.update(self._state.tobytes())
+        for name in TABLES:
+            whole.update(self._hashes[name].digest())
+        return whole.hexdigest()
+
+    def tape_digest(self) -> str:
+        """SHA-256 of the market events consumed so far; needs `hash_tape=True`."""
+        if self._tape_hash is None:
+            raise ConfigError("hash_tape: the tape's hash is kept only when asked for, got False")
+        self._hash_tape()
+        return self._tape_hash.hexdigest()
+
+    # ------------------------------------------------------------------------------------- moving
+    def advance(self, t_ns: int) -> Frame:
+        """Play everything with a time up to and including `t_ns`; returns the frame there."""
+        self.play(t_ns)
+        return self.frame()
+
+    def play(self, t_ns: int) -> None:
+        """As `advance`, without making a frame."""
+        while self._queue and self._queue[0].t_ns <= t_ns:
+            command = self._queue.popleft()
+            self._play(max(command.t_ns, self.now_ns), t.LEARN)
+            self._apply(command)
+        if t_ns >= self.now_ns:
+            self._play(t_ns, t.SEND)
+
+    def command(self, kind: str, field: str = "", value: Any = None) -> Command:
+        """Act on the running market, now; recorded with its simulated time.
+
+        The present instant is over, so the command acts 1 ns later, before any decision there.
+
+        Raises
+        ------
+        ConfigError
+            An unknown kind or field, a value out of range, or a field that cannot change live.
+        """
+        command = Command(self.now_ns + 1, kind, field, value)
+        self._configured(self.config, command)
+        self._play(command.t_ns, t.LEARN)
+        self._apply(command)
+        return command
+
+    # ------------------------------------------------------------------------------------ machine
+    def _to_params(self, config: SimConfig) -> Any:
+        params = config.to_record()
+        params.key[:] = delay_key(self.seed)
+        return params
+
+    def _rehearse(self) -> None:
+        """Refuse a bad queue of commands before anything has run."""
+        config = self.config
+        for command in self._queue:
+            if command.t_ns < 0:
+                raise ConfigError(f"commands: time {command.t_ns} is before the run")
+            config = self._configured(config, command)
+
+    def _configured(self, config: SimConfig, command: Command) -> SimConfig:
+        if command.kind in ("halt", "release"):
+            return config
+        if command.kind != "set":
+            raise ConfigError(f"commands: kind is set, halt or release, got {command.kind!r}")
+        if command.field.startswith(_FIXED):
+            raise ConfigError(
+                f"{command.field}: cannot change while the market runs (value {command.value!r})"
+            )
+        return config.replace({command.field: command.value})
+
+    def _apply(self, command: Command) -> None:
+        self.commands.append(command)
+        if command.kind == "halt":
+            step.command_halt(self._state, self._params, self._output, t.MANUAL)
+        elif command.kind == "release":
+            step.command_release(self._state)
+        else:
+            self.config = self._configured(self.config, command)
+            before = self._params.external.tobytes()
+            self._params = self._to_params(self.config)
+            if self.market is None and self._params.external.tobytes() != before:
+                self._turn_tape()  # what was drawn ahead knew the old settings
+
+    def _turn_tape(self) -> None:
+        """Lend the kernels the events that come next."""
+        self._hash_tape()
+        self._tape = self._synthetic.events_after(self._params.external, self._state.external)
+        self._output.cursor.tape = 0
+        self._hashed = 0
+
+    def _play(self, until_ns: int, last_source: int) -> None:
+        while True:
+            code = step.advance(
+                self._state, self._params, self._tape, self._output, until_ns, last_source
+            )
+            if code == t.REACHED:
+                return
+            if code == t.NEED_TAPE:
+                self._turn_tape()
+            else:
+                self._drain()
+
+    def _drain(self) -> None:
+        """Take the rows out of the kernels' arrays, into the hashes and towards the next frame."""
+        cursor = self._output.cursor
+        for name in TABLES:
+            count = int(cursor[name])
+            if count:
+                rows = getattr(self._output, name)[:count].copy()
+                self._hashes[name].update(rows.tobytes())
+                self._rows[name].append(rows)
+                cursor[name] = 0
+
+    def _hash_tape(self) -> None:
+        if self._tape_hash is not None:
+            used = int(self._output.cursor.tape)
+            self._tape_hash.update(self._tape[self._hashed : used].tobytes())
+            self._hashed = used
+
+
+def _on_market(config: SimConfig, market: Market | None) -> SimConfig:
+    """A config fitted to its market: recorded data bring their own tick, lot and start."""
+    if market is None:
+        if config.venue.model == "recorded":
+            raise ConfigError("venue.model: 'recorded' needs a market; see lablib.load_pair")
+        return config
+    return config.replace(
+        {
+            "venue.model": "recorded",
+            "venue.tick_size": market.tick_size,
+            "venue.lot_size": market.lot_size,
+            "external.start_px": market.start_px,
+        }
+    )
+
+
+def simulate(
+    config: SimConfig | Mapping[str, Any] | str | None = None,
+    *,
+    seed: int = 0,
+    every: str | float = "50ms",
+    until: str | float | None = None,
+    market: Market | None = None,
+    commands: Iterable[Command] = (),
+) -> Iterator[Frame]:
+    """The stepping generator: a frame of the run after every `every` of simulated time.
+
+    Parameters
+    ----------
+    config, seed, market, commands
+        As `Simulation`.
+    every
+        Simulated time between frames: "50ms", "1s", or seconds.
+    until
+        Where to stop, absolute and inclusive; None goes on for ever, or to a recorded market's end.
+
+    Yields
+    ------
+    Read-only frames; the frame at T has everything with a time up to and including T.
+    """
+    every_ns = parse_duration(every)
+    until_ns = t.FAR - 1 if until is None else parse_duration(until)
+    if market is not None:
+        until_ns = min(until_ns, market.duration_ns)
+    simulation = Simulation(config, seed=seed, market=market, commands=commands)
+    return _frames(simulation, every_ns, until_ns)
+
+
+def _frames(simulation: Simulation, every_ns: int, until_ns: int) -> Iterator[Frame]:
+    at = 0
+    while at < until_ns:
+        at = min(at + every_ns, until_ns)
+        yield simulation.advance(at)

@@ -1,0 +1,239 @@
+"""run() and Run: all of a run at once, as tables and a summary."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lablib.config import SimConfig
+from lablib.engine import COMMAND, TABLES, Command, Market, Simulation
+from lablib.errors import ArchiveError
+from lablib.frame import Frame
+from lablib.kernels import tables as t
+from lablib.units import parse_duration
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+REPLAY_COLUMNS = (
+    "t",
+    "external_px",
+    "market_px",
+    "divergence",
+    "action",
+    "equity",
+    "realized_pnl",
+    "position",
+    "halted",
+)
+_SLICES = 200  # how often a long run reports its progress
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Attributes
+    ----------
+    samples, orders, fills, risk_events
+        Structured arrays of the dtypes in `lablib.kernels.tables`; times int64 ns, `_px` in currency.
+    commands
+        What was done to the market while it ran, with simulated times.
+    last
+        The last frame.
+    digest
+        SHA-256 of the run; the same (config, seed, market, commands) give the same digest.
+    """
+
+    config: SimConfig
+    seed: int
+    samples: np.ndarray
+    orders: np.ndarray
+    fills: np.ndarray
+    risk_events: np.ndarray
+    commands: np.ndarray
+    last: Frame
+    digest: str
+    market_report: dict[str, Any] | None = None
+
+    def summary(self) -> dict[str, Any]:
+        """The run in plain numbers: money in currency, latencies in ms, nothing that JSON cannot hold."""
+        last = self.last
+        result: dict[str, Any] = {
+            "digest": self.digest,
+            "seconds": last.t_ns / t.NS_PER_S,
+            "events": last.events,
+            "decisions": last.decisions,
+            "orders": last.order_count,
+            "fills": last.fill_count,
+            "rejected": int(np.count_nonzero(self.orders["status"] == t.REJECTED)),
+            "equity": last.equity,
+            "pnl": last.equity - self.config.account.starting_cash,
+            "realized_pnl": last.realized_pnl,
+            "unrealized_pnl": last.unrealized_pnl,
+            "fees": last.fees,
+            "position": last.position_lots,
+            "max_drawdown": last.max_drawdown,
+            "halted": last.halted,
+            "halt_reason": last.halt_reason,
+            "halted_at_s": last.halted_at_ns / t.NS_PER_S if last.halted else None,
+            "halts": last.halts,
+            "overshoot": last.overshoot,
+        }
+        for name, view in (
+            ("latency", last.latency),
+            ("decision_latency", last.decision_latency),
+            ("exchange_latency", last.exchange_latency),
+        ):
+            for q, label in ((0.5, "p50"), (0.95, "p95"), (0.99, "p99"), (0.999, "p999")):
+                result[f"{name}_{label}_ms"] = view.quantile_ms(q) if view.count else None
+        return result
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The samples as a data frame indexed by simulated time."""
+        import pandas as pd
+
+        frame = pd.DataFrame({name: self.samples[name] for name in self.samples.dtype.names or ()})
+        return frame.set_index(pd.to_timedelta(frame.pop("t_ns"), unit="ns").rename("t"))
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write the replay CSV (t in seconds, one row a decision); whole or not at all.
+
+        Raises
+        ------
+        ArchiveError
+            Where the file cannot be written.
+        """
+        with _whole_file(Path(path)) as handle:
+            write_replay(handle, self.samples)
+
+    def save(self, directory: str | Path) -> None:
+        """Write `summary.json`, `config.json`, `replay.csv` and the tables into a new folder.
+
+        Raises
+        ------
+        ArchiveError
+            Where the folder exists and is not empty, or cannot be written.
+        """
+        target = Path(directory)
+        if target.exists() and (not target.is_dir() or any(target.iterdir())):
+            raise ArchiveError(f"{target}: exists and is not an empty folder; nothing was written")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        except OSError as error:
+            raise ArchiveError(f"{target}: {error.strerror}") from None
+        try:
+            with (scratch / "replay.csv").open("w", newline="", encoding="utf-8") as handle:
+                write_replay(handle, self.samples)
+            for name in (*TABLES, "commands"):
+                np.save(scratch / f"{name}.npy", getattr(self, name), allow_pickle=False)
+            (scratch / "config.json").write_text(self.config.to_json() + "\n", encoding="utf-8")
+            summary = {"seed": self.seed, **self.summary()}
+            (scratch / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+            if target.exists():
+                target.rmdir()
+            scratch.chmod(0o755)
+            scratch.rename(target)
+        except OSError as error:
+            shutil.rmtree(scratch, ignore_errors=True)
+            raise ArchiveError(f"{target}: {error.strerror}") from None
+
+
+class _whole_file:  # noqa: N801 - a context manager read as a verb
+    """A text file that appears under its name only when it is complete."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> Any:
+        try:
+            number, name = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)
+        except OSError as error:
+            raise ArchiveError(f"{self.path}: {error.strerror}") from None
+        self._scratch = Path(name)
+        self._handle = os.fdopen(number, "w", newline="", encoding="utf-8")
+        return self._handle
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._handle.close()
+        if kind is None:
+            self._scratch.chmod(0o644)
+            self._scratch.replace(self.path)
+        else:
+            self._scratch.unlink()
+
+
+def write_replay(handle: Any, samples: np.ndarray) -> None:
+    """Write samples as the replay CSV."""
+    writer = csv.writer(handle, lineterminator="\n")
+    writer.writerow(REPLAY_COLUMNS)
+    seconds = samples["t_ns"] / t.NS_PER_S
+    columns = [seconds.tolist(), *(samples[name].tolist() for name in REPLAY_COLUMNS[1:])]
+    writer.writerows(zip(*columns, strict=True))
+
+
+def commands_table(commands: Iterable[Command]) -> np.ndarray:
+    """Commands as a structured array; values as JSON."""
+    rows = [(c.t_ns, c.kind, c.field, json.dumps(c.value)) for c in commands]
+    return np.array(rows, COMMAND)
+
+
+def run(
+    config: SimConfig | Mapping[str, Any] | str | None = None,
+    *,
+    seed: int = 0,
+    until: str | float | None = None,
+    market: Market | None = None,
+    commands: Iterable[Command] = (),
+    progress: Callable[[float], None] | None = None,
+) -> Run:
+    """Simulate from start to end.
+
+    Parameters
+    ----------
+    config, seed, market, commands
+        As `lablib.engine.Simulation`.
+    until
+        Where to stop, such as "1h"; None is ten minutes, or the end of a recorded market.
+    progress
+        Called now and then with the share done, in (0, 1].
+    """
+    if until is None:
+        until_ns = market.duration_ns if market is not None else parse_duration("10min")
+    else:
+        until_ns = parse_duration(until)
+    if market is not None:
+        until_ns = min(until_ns, market.duration_ns)
+    simulation = Simulation(config, seed=seed, market=market, commands=commands)
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in TABLES}
+    slices = _SLICES if progress else 1
+    for k in range(1, slices + 1):
+        last = simulation.advance(until_ns * k // slices)
+        for name in TABLES:
+            parts[name].append(getattr(last, name))
+        if progress:
+            progress(k / slices)
+    tables = {name: np.concatenate(parts[name]) for name in TABLES}
+    orders = np.concatenate((tables["orders"], simulation.open_orders()))
+    tables["orders"] = orders[np.argsort(orders["order_id"], kind="stable")]
+    for table in tables.values():
+        table.flags.writeable = False
+    return Run(
+        config=simulation.config,
+        seed=simulation.seed,
+        commands=commands_table(simulation.commands),
+        last=last,
+        digest=simulation.digest(),
+        market_report=getattr(market, "report", None),
+        **tables,
+    )
