@@ -13,21 +13,34 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lablib.config import SimConfig as SimConfig
+    from lablib.engine import Command as Command
+    from lablib.engine import Simulation as Simulation
+    from lablib.engine import simulate as simulate
     from lablib.errors import ArchiveError as ArchiveError
     from lablib.errors import ConfigError as ConfigError
     from lablib.errors import DataError as DataError
     from lablib.errors import LabError as LabError
     from lablib.errors import SessionError as SessionError
+    from lablib.frame import Frame as Frame
+    from lablib.pace import Pace as Pace
     from lablib.presets import SCENARIOS as SCENARIOS
+    from lablib.run import Run as Run
+    from lablib.run import run as run
+    from lablib.session import Session as Session
 
 __version__ = "0.1.0"
 
 _ROOMS = {
-    "config": ("SimConfig",),
-    "errors": ("ArchiveError", "ConfigError", "DataError", "LabError", "SessionError"),
-    "presets": ("SCENARIOS",),
+    "config": "SimConfig",
+    "engine": "Command Simulation simulate",
+    "errors": "ArchiveError ConfigError DataError LabError SessionError",
+    "frame": "Frame",
+    "pace": "Pace",
+    "presets": "SCENARIOS",
+    "run": "Run run",
+    "session": "Session",
 }
-_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}
 
 __all__ = ["__version__", *_ROOM_OF]
 

@@ -1,0 +1,5 @@
+"""`python -m lablib` is `lablib`."""
+
+from lablib.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,86 @@
+"""Numbers in, words out: what happened in a run, as a person reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+NEXT = """
+  What to try next
+    lablib serve                                      watch it live, and move the sliders
+    lablib demo --set external.volatility_bps=80      a wilder market
+    lablib run --preset late_brakes --until 1h        a kill switch that comes too late
+    lablib presets                                    the other scenarios
+"""
+
+
+def outcome(summary: Mapping[str, Any]) -> str:
+    """What happened: activity, money, latency and whether the kill switch latched.
+
+    Parameters
+    ----------
+    summary
+        `Run.summary()`: money in currency, latencies in ms.
+    """
+    seconds = summary["seconds"]
+    lines = [
+        f"{_span(seconds)} simulated: {summary['events']:,} events, {summary['decisions']:,} decisions,"
+        f" {summary['orders']:,} orders, {summary['fills']:,} fills",
+        f"P&L {summary['pnl']:+,.2f}: realised {summary['realized_pnl']:+,.2f},"
+        f" unrealised {summary['unrealized_pnl']:+,.2f}, fees {-summary['fees']:+,.2f}",
+        f"equity {summary['equity']:,.2f}, largest drawdown {summary['max_drawdown']:,.2f},"
+        f" position {summary['position']:,} lots",
+    ]
+    if summary["latency_p50_ms"] is None:
+        lines.append("no order was filled, so there is no latency to tell")
+    else:
+        lines.append(
+            f"from news to fill {summary['latency_p50_ms']:,.3g} ms in the median,"
+            f" {summary['latency_p99_ms']:,.3g} ms at the 99th percentile"
+        )
+    lines.append(_halt(summary))
+    lines.append(f"digest {summary['digest']}")
+    return "\n".join(f"  {line}" for line in lines)
+
+
+def _halt(summary: Mapping[str, Any]) -> str:
+    if not summary["halts"]:
+        return "the kill switch stayed open"
+    times = "once" if summary["halts"] == 1 else f"{summary['halts']:,} times"
+    beyond = f"; {summary['overshoot']:,.2f} lost beyond the cap" if summary["overshoot"] else ""
+    if not summary["halted"]:
+        return f"the kill switch latched {times}{beyond}; trading goes on"
+    return (
+        f"the kill switch latched {times}, last at {_span(summary['halted_at_s'])}:"
+        f" {summary['halt_reason']}{beyond}"
+    )
+
+
+def latency_cost(rows: Iterable[Mapping[str, Any]]) -> str:
+    """A small table: the same market met with slower and slower orders.
+
+    Parameters
+    ----------
+    rows
+        Of `order_entry_ms`, `fills` and `pnl` (currency).
+    """
+    lines = ["", "  The same market, met with orders that travel longer:", ""]
+    lines.append(f"    {'order entry':>11} {'fills':>9} {'P&L':>13} {'P&L per fill':>13}")
+    for row in rows:
+        each = f"{row['pnl'] / row['fills']:+,.3f}" if row["fills"] else "none"
+        lines.append(
+            f"    {row['order_entry_ms']:>8g} ms {row['fills']:>9,} {row['pnl']:>+13,.2f} {each:>13}"
+        )
+    return "\n".join(lines)
+
+
+def _span(seconds: float) -> str:
+    """Seconds as a person says them.
+
+    >>> _span(3600.0), _span(754.0), _span(0.25)
+    ('1 h', '12 min 34 s', '0.25 s')
+    """
+    hours, rest = divmod(seconds, 3_600)
+    minutes, left = divmod(rest, 60)
+    parts = [(f"{hours:.0f} h", hours), (f"{minutes:.0f} min", minutes), (f"{left:.3g} s", left)]
+    return " ".join(text for text, value in parts if value) or "0 s"

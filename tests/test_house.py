@@ -1,0 +1,116 @@
+"""The house stands as it was planned: floors, doors, what an import costs, what is committed."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import lablib
+
+KERNELS = Path(lablib.__file__).parent / "kernels"
+
+
+def loaded_by(code: str) -> set[str]:
+    """Modules in a fresh interpreter that ran `code` with warnings as errors."""
+    code += "\nimport sys; print('\\n'.join(sys.modules))"
+    # numba compiled or not, an import must stay as cheap
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())
+
+
+def test_imports_run_downhill_and_only_kernels_know_numba(root):
+    command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()"]
+    env = {**os.environ, "PYTHONPATH": str(root)}
+    done = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_importing_the_lab_loads_neither_numba_nor_a_screen():
+    modules = loaded_by("import lablib")
+    assert not modules & {"numba", "numpy", "pandas", "pydantic", "ipywidgets", "bqplot", "tornado"}
+
+
+def test_making_a_config_does_not_load_numba():
+    modules = loaded_by(
+        "import lablib; c = lablib.SimConfig.preset('stress'); c.replace({'risk.day_length': '1h'})"
+    )
+    assert not modules & {"numba", "ipywidgets", "pandas"}
+
+
+@pytest.mark.parametrize("name", lablib.__all__)
+def test_every_public_name_is_there(name):
+    assert getattr(lablib, name) is not None
+
+
+def test_the_public_names_are_what_dir_shows():
+    assert dir(lablib) == sorted(lablib.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'simulacrum'"):
+        _ = lablib.simulacrum
+
+
+def test_type_checkers_and_python_know_the_same_public_names():
+    tree = ast.parse(Path(lablib.__file__).read_text(encoding="utf-8"))
+    typed = next(node for node in tree.body if isinstance(node, ast.If))
+    names = {alias.asname for node in typed.body for alias in node.names}
+    assert {"__version__", *names} == set(lablib.__all__)
+
+
+@pytest.mark.parametrize("path", sorted(KERNELS.glob("*.py")), ids=lambda path: path.name)
+def test_a_kernel_file_imports_only_kernels(path):
+    """The decorator's own file may look around; the rest sees tables, rooms and `math`."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    seen = {
+        module.split(".")[0] if not module.startswith("lablib") else module
+        for node in ast.walk(tree)
+        for module in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    allowed = {"__future__", "math", "numpy"} | {m for m in seen if m.startswith("lablib.kernels")}
+    if path.name == "jit.py":
+        allowed |= {"collections", "hashlib", "numba", "os", "pathlib", "sys", "typing"}
+    if path.name == "tables.py":
+        allowed |= {"typing"}
+    assert seen <= allowed
+
+
+def test_only_pace_and_the_faces_read_the_wall_clock():
+    package = KERNELS.parent
+    faces = {package / "pace.py", package / "cli.py", package / "widgets", package / "server"}
+    guilty = [
+        path.name
+        for path in package.rglob("*.py")
+        if not faces & {path, *path.parents}
+        and {"time", "datetime", "random"}
+        & {
+            alias.name.split(".")[0]
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Import)
+            for alias in node.names
+        }
+    ]
+    assert guilty == []
+
+
+def test_notebooks_are_committed_without_outputs(root):
+    cells = [
+        (path.name, cell)
+        for folder in ("apps", "notebooks")
+        for path in (root / folder).rglob("*.ipynb")
+        if ".ipynb_checkpoints" not in path.parts
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
+        if cell["cell_type"] == "code"
+    ]
+    assert [name for name, cell in cells if cell["outputs"] or cell["execution_count"]] == []
