@@ -1,0 +1,145 @@
+"""What recordings are like: the report that comes with every recorded market.
+
+Plain numbers in named groups, and warnings in words. It changes nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lablib.kernels.tables import END
+from lablib.tape.alignment import Basis, fit_clock
+from lablib.tape.leadlag import lead_lag
+from lablib.tape.readers.binance import Capture
+from lablib.tape.readers.binance_book import History
+from lablib.tape.readers.binance_wire import ABSENT
+
+ODD_OFFSET_S = 0.1  # a recorder's clock this wrong is worth a warning
+ODD_DRIFT_US_PER_S = 1.0
+ODD_DIFFERENCE_S = 0.05  # two recordings whose clocks differ so much were not made by one recorder
+
+
+def findings(
+    captures: dict[str, Capture],
+    history: History,
+    basis: Basis | None,
+    method: str,
+    events: NDArray[Any],
+) -> dict[str, Any]:
+    """Assemble the report.
+
+    Parameters
+    ----------
+    captures
+        By role, `leader` and `follower`, or `follower` alone.
+    history
+        Of the follower's book.
+    basis, method
+        Distance of the two prices, and whether it was subtracted ("trailing") or not ("none").
+    events
+        The tape.
+
+    Returns
+    -------
+    Groups `leader`, `follower`, `book`, `events`; of a pair also `basis` and `lead_lag` (None when a
+    price never changes); and `warnings`, a list of sentences.
+    """
+    report: dict[str, Any] = {role: _of_file(capture) for role, capture in captures.items()}
+    report["book"] = {**history.report, "crossed_when_settled": _crossed(history)}
+    counts = np.bincount(events["kind"], minlength=END + 1).tolist()
+    names = ("external", "level", "trade", "clear", "settled")
+    report["events"] = dict(zip(names, counts, strict=False))
+    if basis is not None:
+        leader, follower = captures["leader"], captures["follower"]
+        ours, theirs = leader.quotes["receive_ns"], follower.quotes["receive_ns"]
+        lead = lead_lag(ours, leader.mid_px(), theirs, follower.mid_px())
+        report["basis"] = {"method": method, **basis.report()}
+        report["lead_lag"] = None if lead is None else lead.report()
+    report["warnings"] = [
+        *(line for role, capture in captures.items() for line in _of_clock(capture, report[role])),
+        *_of_book(captures["follower"], report["book"]),
+        *_of_pair(report),
+    ]
+    return report
+
+
+def _of_file(capture: Capture) -> dict[str, Any]:
+    depth = capture.depth
+    before = np.where(depth["previous_id"] == ABSENT, depth["first_id"] - 1, depth["previous_id"])
+    channels = (capture.quotes, capture.trades, depth)
+    received = np.concatenate([channel["receive_ns"] for channel in channels])
+    happened = np.concatenate([channel["event_ns"] for channel in channels])
+    return {
+        "lines": capture.lines,
+        "quotes": len(capture.quotes),
+        "trades": len(capture.trades),
+        "depth_messages": len(depth),
+        "depth_rows": len(capture.rows),
+        "depth_gaps": int((before[1:] != depth["final_id"][:-1]).sum()),
+        "snapshots": len(capture.snapshots),
+        "dropped": capture.dropped,
+        "clock": fit_clock(received, happened),
+    }
+
+
+def _crossed(history: History) -> int:
+    touch = history.touch
+    both = (touch["bid_lots"] > 0) & (touch["ask_lots"] > 0)
+    return int((both & (touch["bid_ticks"] >= touch["ask_ticks"])).sum())
+
+
+def _of_clock(capture: Capture, figures: dict[str, Any]) -> list[str]:
+    warnings = []
+    clock = figures["clock"]
+    offset_s, drift = clock.get("offset_s", 0.0), clock.get("drift_us_per_s", 0.0)
+    if abs(offset_s) > ODD_OFFSET_S or abs(drift) > ODD_DRIFT_US_PER_S or clock.get("negative", 0):
+        warnings.append(
+            f"{capture.source}: the recorder's clock runs {offset_s:+.4f} s from the exchange's and "
+            f"drifts {drift:+.2f} us/s; {clock['negative']} of {clock['messages']} delays are negative. "
+            "Receive times are used throughout; never subtract one clock from the other."
+        )
+    if capture.dropped:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in capture.dropped.items())
+        warnings.append(f"{capture.source}: dropped {reasons}")
+    return warnings
+
+
+def _of_book(follower: Capture, book: dict[str, int]) -> list[str]:
+    warnings = []
+    if book["equal"] < book["comparisons"]:
+        warnings.append(
+            f"{follower.source}: the rebuilt touch differs from bookTicker at "
+            f"{book['comparisons'] - book['equal']} of {book['comparisons']} updates, first at line "
+            f"{book['first_difference']}"
+        )
+    if book["gaps"] or book["crossed"]:
+        warnings.append(
+            f"{follower.source}: the book broke at {book['gaps']} gaps and {book['crossed']} crossings; "
+            "until the next snapshot it is empty"
+        )
+    if follower.is_inverse:
+        warnings.append(f"{follower.source}: contracts of fixed worth, linearised at the first mid")
+    return warnings
+
+
+def _of_pair(report: dict[str, Any]) -> list[str]:
+    if "basis" not in report:
+        return []
+    warnings = []
+    ours, theirs = (report[role]["clock"].get("offset_s") for role in ("leader", "follower"))
+    if ours is not None and theirs is not None and abs(ours - theirs) > ODD_DIFFERENCE_S:
+        warnings.append(
+            f"the two recorders' clocks differ by {ours - theirs:+.4f} s: recorded apart, no lead can be read"
+        )
+    lead = report["lead_lag"]
+    if lead is None:
+        warnings.append("a price never changes: no lead can be estimated")
+    elif lead["low_ms"] <= 0:
+        warnings.append(
+            f"the leader's lead is not distinguishable from none: {lead['low_ms']:g} to "
+            f"{lead['high_ms']:g} ms"
+        )
+    return warnings
