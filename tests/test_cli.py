@@ -1,0 +1,241 @@
+"""The command line: what it prints, what it refuses, what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import termios
+import time
+
+import pytest
+
+from lablib.cli import main
+from lablib.presets import SCENARIOS
+
+KEYS = {
+    *("digest", "events", "decisions", "orders", "fills", "equity", "realized_pnl", "position"),
+    *("halted", "halt_reason", "latency_p50_ms", "latency_p99_ms", "seconds"),
+}
+BRIEF = ["--until", "2s"]
+HALTING = ["--until", "30s", "--set", "risk.daily_loss_cap_pct=0.0000001"]
+
+
+def lablib(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own, piped."""
+    return subprocess.run(
+        [sys.executable, "-m", "lablib", *args],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **env},
+    )
+
+
+def summary_of(capsys, *args: str) -> dict[str, object]:
+    assert main(["run", "--json", *args]) == 0
+    out = capsys.readouterr().out
+    assert out.count("\n") == 1
+    return json.loads(out)
+
+
+def test_a_run_prints_one_json_object_with_the_promised_keys(capsys):
+    summary = summary_of(capsys, "--preset", "classroom", "--seed", "7", *BRIEF)
+    assert set(summary) >= KEYS
+    assert (summary["preset"], summary["seed"]) == ("classroom", 7)
+    assert (summary["seconds"], summary["decisions"]) == (2.0, 40)
+
+
+def test_the_same_seed_gives_the_same_digest_and_another_seed_another(capsys):
+    first, again, other = (summary_of(capsys, "--seed", s, *BRIEF) for s in ("7", "7", "8"))
+    assert first == again
+    assert first["digest"] != other["digest"]
+
+
+@pytest.mark.compiled
+def test_plain_python_gives_the_digest_of_the_compiled_run(capsys):
+    compiled = summary_of(capsys, "--preset", "stress", *BRIEF)
+    plain = lablib("run", "--json", "--preset", "stress", *BRIEF, NUMBA_DISABLE_JIT="1")
+    assert json.loads(plain.stdout) == compiled
+
+
+def test_a_field_set_on_the_command_line_reaches_the_run(capsys):
+    change = ["--set", "latency.order_entry_ms=20", "--set", "strategy.exit=close"]
+    summary = summary_of(capsys, "--until", "20s", *change)
+    assert summary["exchange_latency_p50_ms"] == pytest.approx(20, rel=0.01)
+
+
+def test_a_toml_file_may_start_from_a_preset_and_is_overruled_by_set(capsys, tmp_path):
+    scenario = tmp_path / "mine.toml"
+    scenario.write_text('preset = "stress"\n[risk]\ndaily_loss_cap_pct = 0.01\n')
+    named = ["--set", "risk.daily_loss_cap_pct=0.01"]
+    by_file = summary_of(capsys, "--config", str(scenario), *BRIEF)
+    by_hand = summary_of(capsys, "--preset", "stress", *named, *BRIEF)
+    overruled = summary_of(
+        capsys, "--config", str(scenario), "--set", "risk.daily_loss_cap_pct=0.5", *BRIEF
+    )
+    assert by_file["config"] == str(scenario)
+    assert by_file["digest"] == by_hand["digest"] != overruled["digest"]
+
+
+REFUSED = {
+    "an unknown section": (["--set", "latenzy.ack_ms=1"], "latenzy.ack_ms: no such field"),
+    "an unknown field": (["--set", "latency.akk_ms=1"], "latency.akk_ms: no such field"),
+    "not a number": (["--set", "strategy.threshold=NaN"], "strategy.threshold: "),
+    "a negative latency": (["--set", "latency.order_entry_ms=-1"], "latency.order_entry_ms: "),
+    "a negative threshold": (["--set", "strategy.threshold=-0.1"], "strategy.threshold: "),
+    "text for a number": (["--set", "risk.max_gross_pct=lots"], "got 'lots'"),
+    "a size of no lots": (["--set", "risk.max_position_pct=1e-9"], "rounds to 0"),
+    "an unknown preset": (["--preset", "moon"], "no preset 'moon'; there are classroom, "),
+    "a duration without sense": (["--until", "soon"], "duration 'soon'"),
+    "a run backwards": (["--until=-1s"], "duration '-1s'"),
+    "a negative seed": (["--seed", "-1"], "seed"),
+    "a missing file": (["--config", "nowhere.toml"], "nowhere.toml: "),
+    "half a market": (["--leader", "leader.gz"], "needs both files"),
+    "missing recordings": (["--leader", "a.gz", "--follower", "b.gz"], "a.gz: "),
+    "a recorded venue without data": (["--set", "venue.model=recorded"], "venue.model: "),
+}
+
+
+@pytest.mark.parametrize(("args", "said"), REFUSED.values(), ids=REFUSED)
+def test_bad_input_is_one_clear_line_and_exit_code_2(args, said, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", *BRIEF, "--output", "out", *args]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("lablib: error: ")
+    assert captured.err.count("\n") == 1
+    assert said in captured.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        [],
+        ["fly"],
+        ["run", "--set", "no-equals-sign"],
+        ["run", "--seed", "pi"],
+        ["run", "--preset", "colo", "--config", "mine.toml"],
+        ["serve", "--port", "65536"],
+    ],
+    ids=" ".join,
+)
+def test_a_command_that_makes_no_sense_is_exit_code_2(args, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(args)
+    assert stop.value.code == 2
+    assert "error: " in capsys.readouterr().err
+
+
+def test_a_torn_toml_file_is_named(capsys, tmp_path):
+    torn = tmp_path / "torn.toml"
+    torn.write_text("[risk\n")
+    assert main(["run", "--config", str(torn)]) == 2
+    assert f"{torn}: " in capsys.readouterr().err
+
+
+def test_output_is_a_new_folder_with_every_table(capsys, tmp_path):
+    folder = tmp_path / "runs" / "first"
+    summary = summary_of(capsys, "--output", str(folder), *BRIEF)
+    names = {path.name for path in folder.iterdir()}
+    assert names >= {"config.json", "replay.csv", "summary.json"}
+    assert json.loads((folder / "summary.json").read_text())["digest"] == summary["digest"]
+    header, *rows = (folder / "replay.csv").read_text().splitlines()
+    expected = "t,external_px,market_px,divergence,action,equity,realized_pnl,position,halted"
+    assert header == expected
+    assert len(rows) == summary["decisions"]
+    assert [path.name for path in folder.parent.iterdir()] == ["first"]
+
+
+def test_a_folder_that_holds_something_is_left_alone(capsys, tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    assert main(["run", *BRIEF, "--output", str(tmp_path)]) == 2
+    assert f"{tmp_path}: " in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_halt_is_a_failure_only_where_asked_for(capsys):
+    assert main(["run", *HALTING]) == 0
+    assert "the kill switch latched once" in capsys.readouterr().out
+    assert main(["run", *HALTING, "--fail-on-halt"]) == 1
+    assert main(["run", *BRIEF, "--fail-on-halt"]) == 0
+
+
+def test_the_demo_says_what_happened_what_latency_did_and_what_to_try_next(capsys):
+    assert main(["demo", "--until", "20s"]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("  20 s simulated: ")
+    table = told.partition("travel longer:")[2]
+    assert re.findall(r"^ +(\d+) ms ", table, re.M) == ["0", "30", "60", "120", "240"]
+    assert "lablib serve" in told
+
+
+def test_the_demo_counts_what_slower_orders_cost_on_the_same_market(capsys):
+    assert main(["demo", "--until", "20s", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    first, *_ = result["latency_cost"]
+    assert first == {"order_entry_ms": 0, "fills": result["fills"], "pnl": result["pnl"]}
+
+
+def test_presets_are_listed_with_their_sources(capsys):
+    assert main(["presets"]) == 0
+    listing = capsys.readouterr().out
+    assert all(name in listing and one.source in listing for name, one in SCENARIOS.items())
+    assert main(["presets", "--json"]) == 0
+    assert set(json.loads(capsys.readouterr().out)) == set(SCENARIOS)
+
+
+@pytest.mark.parametrize("name", ["demo", "run", "serve", "presets"])
+def test_every_command_explains_itself(name, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([name, "--help"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out.startswith(f"usage: lablib {name} [-h]")
+
+
+def test_the_version_is_told_without_loading_the_engine():
+    done = lablib("--version", PYTHONPROFILEIMPORTTIME="1")
+    assert done.stdout.startswith("lablib ")
+    assert "numpy" not in done.stderr
+
+
+def test_nothing_but_the_result_goes_down_a_pipe():
+    done = lablib("run", "--json", *BRIEF)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert set(json.loads(done.stdout)) >= KEYS
+
+
+def test_a_terminal_sees_a_progress_bar():
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
+    command = [sys.executable, "-m", "lablib", "run", "--json", *BRIEF]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs) as process:
+        process.communicate()
+    seen = os.read(ours, 1 << 20)
+    os.close(theirs)
+    os.close(ours)
+    assert b"simulating:   0%|" in seen
+
+
+def test_a_reader_that_left_is_no_error():
+    command = [sys.executable, "-m", "lablib", "presets"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
+
+
+def test_ctrl_c_ends_a_run_with_130_and_leaves_nothing(tmp_path):
+    command = [sys.executable, "-m", "lablib", "run", "--until", "100d"]
+    command += ["--output", str(tmp_path / "out")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        time.sleep(3)
+        process.send_signal(signal.SIGINT)
+        out, errors = process.communicate(timeout=60)
+    assert (process.returncode, out, errors) == (130, b"", b"lablib: interrupted\n")
+    assert list(tmp_path.iterdir()) == []
