@@ -30,8 +30,6 @@ TABLES = {
     "fills": t.FILL,
     "risk_events": t.RISK_EVENT,
 }
-_ROOM = {"samples": 16_384, "orders": 4_096, "fills": t.N_RESTING + 4_096, "risk_events": 1_024}
-
 COMMAND = np.dtype([("t_ns", "i8"), ("kind", "U16"), ("field", "U64"), ("value", "U64")])
 
 # What no running market can change: the state was built on it.
@@ -116,9 +114,7 @@ class Simulation:
         self._rehearse()
         self._params = self._to_params(self.config)
         self._state: Any = np.zeros(1, t.STATE)[0]
-        self._output = t.Output(
-            *(np.zeros(_ROOM[name], row) for name, row in TABLES.items()), np.zeros(1, t.CURSOR)[0]
-        )
+        self._output: Any = np.zeros(1, t.OUTPUT)[0]
         self._synthetic = SyntheticTape(self.seed)
         self._tape = np.zeros(0, t.TAPE_EVENT) if market is None else market.events
         self._tape_hash = hashlib.sha256() if hash_tape else None

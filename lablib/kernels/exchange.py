@@ -15,10 +15,11 @@ from lablib.kernels.jit import kernel
 from lablib.kernels.venue import (
     grow_level,
     maker_hit,
-    missing_rung,
     read_touch,
     replayed_lots,
     rest_rung,
+    rung_px,
+    rungs_to_fill,
     shrink_level,
     too_far,
     withdraw,
@@ -220,18 +221,23 @@ def withdraw_own(state, params, at, reason):
 def requote(state, params, output, px, cause):
     """The makers have heard of a price: withdraw what is stale, then quote what is missing."""
     venue = state.venue
-    book = state.book
+    ladder = venue.ladder
     rules = params.venue
-    withdraw(venue.ladder, book, rules, int(px))
+    withdraw(ladder, state.book, rules, px)
+    bid_from, bid_to = rungs_to_fill(ladder, rules, 0, px)
+    ask_from, ask_to = rungs_to_fill(ladder, rules, 1, px)
+    ladder.centre = px
+    ladder.dirty = 0
     for half in range(2):
-        for rung in range(rules.levels):
-            wanted = missing_rung(venue.ladder, rules, half, rung)
-            if wanted == t.NO_BID:
+        first, last = (bid_from, bid_to) if half == 0 else (ask_from, ask_to)
+        for rung in range(first, last):
+            wanted = rung_px(rules, half, px, rung)
+            if ladder.slot[half, wanted % rules.levels] != 0:
                 continue
             left = take(state, params, output, half, wanted, rules.level_lots, -1)
             if left > 0:
-                rest_rung(venue, book, rules, half, wanted, left)
-    if read_touch(venue.quote, book):
+                rest_rung(venue, state.book, rules, half, wanted, left)
+    if read_touch(venue.quote, state.book):
         publish(state, params, cause, 0)
 
 

@@ -43,6 +43,7 @@ def start(state, params, output):
         state.venue.quote.bid = t.NO_BID
         state.venue.quote.ask = t.NO_ASK
         if params.venue.model == t.MAKERS:
+            state.venue.ladder.dirty = 1
             requote(state, params, output, round_ticks(state.external.px), 0)
     quote = state.venue.quote
     mark = 2 * round_ticks(state.external.px)
@@ -149,10 +150,10 @@ def has_room(output):
     """Whether one more event can write all the rows it might."""
     cursor = output.cursor
     return (
-        cursor.samples < output.samples.size
-        and cursor.orders < output.orders.size
-        and cursor.risk_events < output.risk_events.size
-        and cursor.fills + t.N_RESTING <= output.fills.size
+        cursor.samples < t.N_SAMPLES
+        and cursor.orders < t.N_ORDERS
+        and cursor.risk_events < t.N_RISK_EVENTS
+        and cursor.fills + t.N_RESTING <= t.N_FILLS
     )
 
 

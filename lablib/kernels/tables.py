@@ -8,8 +8,6 @@ start of the run, price integer ticks, quantity integer lots, money integer *uni
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 i8 = np.int64
@@ -230,8 +228,7 @@ QUOTE = table(
 )
 LADDER = table(
     ("centre", i8),  # ticks the maker quotes around
-    ("quoting", i8),
-    ("dirty", i8),  # a level was hit since the last refresh
+    ("dirty", i8),  # a level may lack lots: the next refresh looks at every one
     ("slot", i8, (2, N_LADDER)),  # book slot of the level at price p: p % levels; 0 none
 )
 VENUE = table(
@@ -478,17 +475,17 @@ CURSOR = table(
     ("fills", i8),
     ("risk_events", i8),
 )
+N_SAMPLES, N_ORDERS, N_FILLS, N_RISK_EVENTS = 16_384, 4_096, N_RESTING + 4_096, 1_024
 
-
-class Output(NamedTuple):
-    """The arrays `advance` may write rows into; faces drain them between calls."""
-
-    samples: np.ndarray
-    orders: np.ndarray
-    fills: np.ndarray
-    risk_events: np.ndarray
-    cursor: np.record
-
+# The rows `advance` may write between two calls; faces drain them. One record, not a tuple of arrays:
+# numba counts references to arrays at every call, and that cost more than the events themselves.
+OUTPUT = table(
+    ("cursor", CURSOR),
+    ("samples", SAMPLE, (N_SAMPLES,)),
+    ("orders", ORDER, (N_ORDERS,)),
+    ("fills", FILL, (N_FILLS,)),
+    ("risk_events", RISK_EVENT, (N_RISK_EVENTS,)),
+)
 
 # Why `advance` came back.
 REACHED, NEED_TAPE, NEED_ROOM = range(3)

@@ -57,42 +57,57 @@ def maker_hit(ladder, params, half, px, left):
 
 
 @kernel
-def withdraw(ladder, book, params, centre):
-    """Cancel what the maker no longer wants once it quotes around `centre`.
-
-    Of the ladder's levels those stay that are still wanted; they keep their place in the queue.
-    """
-    levels = params.levels
-    near = params.half_spread_ticks
-    for half in range(2):
-        # Bids wanted: centre - near - levels + 1 … centre - near; asks mirrored.
-        first = centre - near - levels + 1 if half == 0 else centre + near
-        for rung in range(levels):
-            slot = ladder.slot[half, rung]
-            if slot == 0:
-                continue
-            order = book.orders[slot]
-            wanted = first <= order.px < first + levels
-            if wanted and ladder.dirty and order.lots < params.level_lots:
-                wanted = False  # refilled at the back of the queue
-            if not wanted:
-                cancel(book, slot)
-                ladder.slot[half, rung] = 0
-    ladder.centre = centre
-    ladder.dirty = 0
-    ladder.quoting = 1
+def first_rung(params, half, centre):
+    """Lowest price the maker quotes on a side around `centre`; the others follow tick by tick."""
+    if half == 0:
+        return centre - params.half_spread_ticks - params.levels + 1
+    return centre + params.half_spread_ticks
 
 
 @kernel
-def missing_rung(ladder, params, half, k):
-    """Price of the k-th level from the touch if the ladder lacks it, else NO_BID."""
-    if half == 0:
-        px = ladder.centre - params.half_spread_ticks - k
-    else:
-        px = ladder.centre + params.half_spread_ticks + k
-    if ladder.slot[half, px % params.levels] != 0:
-        return t.NO_BID
-    return px
+def withdraw(ladder, book, params, centre):
+    """Cancel what the maker no longer wants once it quotes around `centre`.
+
+    Levels still wanted stay, and keep their place in the queue; one that was hit is withdrawn too,
+    and refilled at the back.
+    """
+    levels = params.levels
+    for half in range(2):
+        first = first_rung(params, half, centre)
+        start = first_rung(params, half, ladder.centre)
+        stop = start + levels
+        if not ladder.dirty:  # only the prices that fall out of the ladder
+            if first >= start:
+                stop = min(stop, first)
+            else:
+                start = max(start, first + levels)
+        for px in range(start, stop):
+            slot = ladder.slot[half, px % levels]
+            if slot == 0:
+                continue
+            whole = book.orders[slot].lots == params.level_lots
+            if not (whole and first <= px < first + levels):
+                cancel(book, slot)
+                ladder.slot[half, px % levels] = 0
+
+
+@kernel
+def rungs_to_fill(ladder, params, half, centre):
+    """The rungs, counted from the touch, that may lack an order after moving to `centre`: (from, to)."""
+    levels = params.levels
+    if ladder.dirty:
+        return 0, levels
+    shift = centre - ladder.centre if half == 0 else ladder.centre - centre
+    if shift >= 0:
+        return 0, min(shift, levels)
+    return max(levels + shift, 0), levels
+
+
+@kernel
+def rung_px(params, half, centre, rung):
+    """Price of a rung."""
+    away = params.half_spread_ticks + rung
+    return centre - away if half == 0 else centre + away
 
 
 @kernel
@@ -103,6 +118,7 @@ def rest_rung(venue, book, params, half, px, lots):
         venue.ladder.slot[half, px % params.levels] = slot
     else:
         venue.refused += 1
+        venue.ladder.dirty = 1
 
 
 @kernel
