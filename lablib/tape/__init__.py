@@ -1,0 +1,1 @@
+"""The market without us, as sorted events: drawn by the lab, or recorded by others."""

@@ -69,44 +69,44 @@ def fit_clock(receive_ns: Ints, event_ns: Ints) -> dict[str, float]:
 
 @dataclass(frozen=True, eq=False)
 class Basis:
-    """The slowly moving distance of two contracts' prices, leader minus follower, in currency.
+    """The slowly moving distance of two contracts' prices, leader minus follower, in ticks.
 
-    Only `causal_px` enters a market. At each 100 ms step it is the median of the gap over the 30 s
+    Only `causal` enters a market. At each 100 ms step it is the median of the gap over the 30 s
     that ended 1 s ago. Nothing younger: the gap contains the follower's price, and were its last second
     let in, the external price would whisper the follower's own news back to whoever trades on the
-    difference. Before a sample is 1 s old, the oldest one serves. `trailing_px` is the plain trailing
+    difference. Before a sample is 1 s old, the oldest one serves. `trailing` is the plain trailing
     median, the present included, for a report.
     """
 
     start_ns: int
-    follower_px: Floats  # at each step
-    gap_px: Floats
-    trailing_px: Floats
-    causal_px: Floats
+    follower: Floats  # price at each step
+    gap: Floats
+    trailing: Floats
+    causal: Floats
 
     def at(self, time_ns: Ints) -> Floats:
         """The causal basis that holds at these times, none before `start_ns`."""
         step = (time_ns - self.start_ns) // STEP_NS
-        return self.causal_px[np.minimum(step, len(self.causal_px) - 1)]
+        return self.causal[np.minimum(step, len(self.causal) - 1)]
 
-    def report(self) -> dict[str, float]:
+    def report(self, tick_size: float) -> dict[str, float]:
         """The gap in currency, and how often it opens beyond 1 and 2 bp net of either median."""
-        away = -self.gap_px
+        away_px = -self.gap * tick_size
         figures = {
-            "follower_minus_leader_median_px": float(np.median(away)),
-            "follower_minus_leader_p05_px": float(np.quantile(away, 0.05)),
-            "follower_minus_leader_p95_px": float(np.quantile(away, 0.95)),
-            "steps": len(away),
+            "follower_minus_leader_median_px": float(np.median(away_px)),
+            "follower_minus_leader_p05_px": float(np.quantile(away_px, 0.05)),
+            "follower_minus_leader_p95_px": float(np.quantile(away_px, 0.95)),
+            "steps": len(away_px),
         }
-        for name, level in (("net", self.trailing_px), ("causal_net", self.causal_px)):
-            bps = np.abs(self.gap_px - level) / self.follower_px * 1e4
+        for name, level in (("net", self.trailing), ("causal_net", self.causal)):
+            bps = np.abs(self.gap - level) / self.follower * 1e4
             for limit in (1, 2):
                 figures[f"{name}_over_{limit}bp_pct"] = float(100 * np.mean(bps > limit))
         return figures
 
 
 def measure_basis(
-    leader_ns: Ints, leader_px: Floats, follower_ns: Ints, follower_px: Floats
+    leader_ns: Ints, leader_ticks: Floats, follower_ns: Ints, follower_ticks: Floats
 ) -> Basis:
     """Sample the gap of two prices on one clock every 100 ms, while both are known.
 
@@ -114,13 +114,13 @@ def measure_basis(
     ----------
     leader_ns, follower_ns
         Times of the prices, ascending, ns. The two must overlap.
-    leader_px, follower_px
-        Prices in currency, each valid until the next.
+    leader_ticks, follower_ticks
+        Prices in ticks of the follower, each valid until the next.
     """
     start_ns = int(max(leader_ns[0], follower_ns[0]))
     grid = np.arange(start_ns, int(min(leader_ns[-1], follower_ns[-1])) + 1, STEP_NS)
-    follower = follower_px[np.searchsorted(follower_ns, grid, "right") - 1]
-    gap = leader_px[np.searchsorted(leader_ns, grid, "right") - 1] - follower
+    follower = follower_ticks[np.searchsorted(follower_ns, grid, "right") - 1]
+    gap = leader_ticks[np.searchsorted(leader_ns, grid, "right") - 1] - follower
     aged = trailing_median(gap, MEMORY_STEPS - AGE_STEPS + 1)
     causal = np.concatenate((np.full(AGE_STEPS, gap[0]), aged))[: len(gap)]
     return Basis(start_ns, follower, gap, trailing_median(gap, MEMORY_STEPS + 1), causal)

@@ -55,8 +55,9 @@ def findings(
     if basis is not None:
         leader, follower = captures["leader"], captures["follower"]
         ours, theirs = leader.quotes["receive_ns"], follower.quotes["receive_ns"]
-        lead = lead_lag(ours, leader.mid_px(), theirs, follower.mid_px())
-        report["basis"] = {"method": method, **basis.report()}
+        tick = follower.tick_size
+        lead = lead_lag(ours, leader.mid_ticks(tick), theirs, follower.mid_ticks(tick))
+        report["basis"] = {"method": method, **basis.report(tick)}
         report["lead_lag"] = None if lead is None else lead.report()
     report["warnings"] = [
         *(line for role, capture in captures.items() for line in _of_clock(capture, report[role])),

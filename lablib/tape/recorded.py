@@ -149,8 +149,12 @@ def _market(
         raise DataError(f"{follower.source}: {what}: nothing to replay")
     basis = None
     if leader is not follower:
-        ours, theirs = leader.quotes["receive_ns"], follower.quotes["receive_ns"]
-        basis = measure_basis(ours, leader.mid_px(), theirs, follower.mid_px())
+        basis = measure_basis(
+            leader.quotes["receive_ns"],
+            leader.mid_ticks(follower.tick_size),
+            follower.quotes["receive_ns"],
+            follower.mid_ticks(follower.tick_size),
+        )
     subtract = basis if method == "trailing" else None
     external = _external_events(leader, follower.tick_size, start_ns, subtract)
     events = _merge(external, history, follower, start_ns, end_ns)
@@ -185,16 +189,15 @@ def _external_events(
 ) -> NDArray[Any]:
     """The leader's mid whenever it changes, in the follower's ticks; the first holds at time 0."""
     first = np.searchsorted(leader.quotes["receive_ns"], start_ns, "right") - 1
-    mid = leader.mid_px()[first:]
+    mid = leader.mid_ticks(tick_size)[first:]
     changed = np.concatenate(([True], np.diff(mid) != 0))
     time_ns = np.maximum(leader.quotes["receive_ns"][first:], start_ns)[changed]
-    price = mid[changed] if basis is None else mid[changed] - basis.at(time_ns)
     events = np.zeros(len(time_ns), TAPE_EVENT)
     events["time_ns"] = time_ns - start_ns
     events["kind"] = EXTERNAL
     events["ticks"] = np.arange(len(events))
     events["lots"] = NORMAL
-    events["mark"] = price / tick_size
+    events["mark"] = mid[changed] if basis is None else mid[changed] - basis.at(time_ns)
     return events
 
 

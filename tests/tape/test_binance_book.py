@@ -117,10 +117,12 @@ def test_the_book_may_be_told_from_a_later_time_on(tmp_path: Path) -> None:
     made = recording()
     capture = read(made, tmp_path)
     whole = settled(rebuild(capture))
-    start_ns = list(whole)[60] + 5
-    late = settled(rebuild(capture, start_ns=start_ns))
-    assert late.pop(start_ns) == list(whole.values())[60]
-    assert late == {time: book for time, book in whole.items() if time > start_ns}
+    for start_ns in (list(whole)[60], list(whole)[60] + 5):  # at a message, and between two
+        history = rebuild(capture, start_ns=start_ns)
+        late = settled(history)
+        assert late.pop(start_ns) == list(whole.values())[60]
+        assert late == {time: book for time, book in whole.items() if time > start_ns}
+        assert history.touch["time_ns"].tolist() == [start_ns, *late]
 
 
 def test_a_window_follows_the_touch_and_tells_what_it_shows_exactly(tmp_path: Path) -> None:

@@ -93,10 +93,10 @@ class Capture:
     lines: int
     dropped: dict[str, int]  # lines or messages not used, by reason
 
-    def mid_px(self) -> NDArray[np.float64]:
-        """Middle of every best quote, in currency."""
+    def mid_ticks(self, tick_size: float) -> NDArray[np.float64]:
+        """Middle of every best quote, in ticks of this size; exact where it is the capture's own."""
         middle: NDArray[np.float64] = (self.quotes["bid_ticks"] + self.quotes["ask_ticks"]) / 2
-        return middle * self.tick_size
+        return middle * (self.tick_size / tick_size)
 
 
 def recognises(head: bytes) -> bool:
