@@ -12,6 +12,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lablib.book import Fill as Fill
+    from lablib.book import OrderBook as OrderBook
+    from lablib.book import Side as Side
     from lablib.config import SimConfig as SimConfig
     from lablib.engine import Command as Command
     from lablib.engine import Simulation as Simulation
@@ -23,22 +26,36 @@ if TYPE_CHECKING:
     from lablib.errors import SessionError as SessionError
     from lablib.frame import Frame as Frame
     from lablib.pace import Pace as Pace
+    from lablib.pieces import Action as Action
+    from lablib.pieces import LagGenerator as LagGenerator
+    from lablib.pieces import Metrics as Metrics
+    from lablib.pieces import PriceGenerator as PriceGenerator
+    from lablib.pieces import RiskState as RiskState
+    from lablib.pieces import SimEngine as SimEngine
+    from lablib.pieces import Stage as Stage
+    from lablib.pieces import compute_signal as compute_signal
     from lablib.presets import SCENARIOS as SCENARIOS
     from lablib.run import Run as Run
     from lablib.run import run as run
     from lablib.session import Session as Session
+    from lablib.tape.recorded import Market as Market
+    from lablib.tape.recorded import load as load
+    from lablib.tape.recorded import load_pair as load_pair
 
 __version__ = "0.1.0"
 
 _ROOMS = {
+    "book": "Fill OrderBook Side",
     "config": "SimConfig",
     "engine": "Command Simulation simulate",
     "errors": "ArchiveError ConfigError DataError LabError SessionError",
     "frame": "Frame",
     "pace": "Pace",
+    "pieces": "Action LagGenerator Metrics PriceGenerator RiskState SimEngine Stage compute_signal",
     "presets": "SCENARIOS",
     "run": "Run run",
     "session": "Session",
+    "tape.recorded": "Market load load_pair",
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}
 

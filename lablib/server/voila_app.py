@@ -178,7 +178,7 @@ def serve(
         raise ConfigError(f"token: {token!r} would let everybody in; leave it out for a random one")
     _share_checkout()
     compiling = _compile()
-    app = LabVoila(
+    app = LabVoila.instance(  # the instance: what fails in a page is logged by it
         config=shut_doors(),
         port=PORT if port is None else port,
         port_retries=50 if port is None else 0,
@@ -189,6 +189,7 @@ def serve(
         open_browser=open_browser,
         root_dir=str(apps_dir()),
     )
+    logging.getLogger("tornado").setLevel(logging.ERROR)  # it warns of Jupyter's ping settings
     app.initialize(argv=[])
     _wait(compiling)
     app.start()
