@@ -116,7 +116,8 @@ class Simulation:
         self._state: Any = np.zeros(1, t.STATE)[0]
         self._output: Any = np.zeros(1, t.OUTPUT)[0]
         self._synthetic = SyntheticTape(self.seed)
-        self._tape = np.zeros(0, t.TAPE_EVENT) if market is None else market.events
+        # A copy, since a read-only array is another type to numba and would compile everything anew.
+        self._tape = np.zeros(0, t.TAPE_EVENT) if market is None else market.events.copy()
         self._tape_hash = hashlib.sha256() if hash_tape else None
         self._hashed = 0
         self._hashes = {name: hashlib.sha256() for name in TABLES}
@@ -249,6 +250,7 @@ class Simulation:
             self.config = self._configured(self.config, command)
             before = self._params.external.tobytes()
             self._params = self._to_params(self.config)
+            step.retune(self._state, self._params)
             if self.market is None and self._params.external.tobytes() != before:
                 self._turn_tape()  # what was drawn ahead knew the old settings
 

@@ -11,13 +11,18 @@ from lablib.kernels.jit import kernel
 
 
 @kernel
+def set_cap(risk, limits):
+    """What the day may lose. With nothing left that is one unit: a cap of 0 would be breached by rest."""
+    risk.cap = max(1, int(risk.day_equity * limits.daily_loss_cap_pct))
+
+
+@kernel
 def open_day(risk, account, limits):
     """Start the first day."""
     risk.day_equity = account.equity
     risk.day_realized = account.realized
     risk.day_fees = account.fees
-    # A day that starts with nothing left may lose one unit: a cap of 0 would be breached by rest.
-    risk.cap = max(1, int(account.equity * limits.daily_loss_cap_pct))
+    set_cap(risk, limits)
 
 
 @kernel

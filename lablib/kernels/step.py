@@ -21,7 +21,7 @@ from lablib.kernels.exchange import (
     withdraw_own,
 )
 from lablib.kernels.jit import kernel
-from lablib.kernels.risk import open_day, release, roll_day
+from lablib.kernels.risk import open_day, release, roll_day, set_cap
 from lablib.kernels.strategy import observe
 from lablib.kernels.trader import halt, learn, look, see_external, see_venue, send
 from lablib.kernels.venue import clear_replayed, copy_quote, read_touch, round_ticks
@@ -225,6 +225,13 @@ def advance(state, params, tape, output, until_ns, last_source):
             mark_to(state.desk.account, state.desk.account.mark)
             roll_day(state.risk, state.desk.account, params.risk)
             due[t.ROLL] += params.risk.day_ns
+
+
+@kernel
+def retune(state, params):
+    """The parameters have changed: what was derived from the old ones is derived anew."""
+    set_cap(state.risk, params.risk)
+    state.venue.ladder.dirty = 1
 
 
 @kernel

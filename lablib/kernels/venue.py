@@ -85,8 +85,9 @@ def withdraw(ladder, book, params, centre):
             slot = ladder.slot[half, px % levels]
             if slot == 0:
                 continue
-            whole = book.orders[slot].lots == params.level_lots
-            if not (whole and first <= px < first + levels):
+            order = book.orders[slot]
+            whole = order.lots == params.level_lots
+            if not (whole and first <= order.px < first + levels):
                 cancel(book, slot)
                 ladder.slot[half, px % levels] = 0
 
