@@ -1,0 +1,219 @@
+"""The column of controls: run, scenario, sliders. It tells one function what a person asked for.
+
+Nothing here validates or simulates. `show` makes the controls stand where the config stands without
+being taken for a person's wish.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from html import escape
+from typing import Any
+
+import ipywidgets as W  # noqa: N812 - the name its own manual uses
+
+from lablib.config import SimConfig
+from lablib.presets import SCENARIOS
+from lablib.widgets.dials import Dial
+from lablib.widgets.knobs import knobs
+from lablib.widgets.panels import assign
+
+SPEEDS = {
+    "0.1 ×": 0.1,
+    "0.5 ×": 0.5,
+    "1 × real time": 1.0,
+    "2 ×": 2.0,
+    "5 ×": 5.0,
+    "10 ×": 10.0,
+    "60 × (a minute a second)": 60.0,
+    "600 ×": 600.0,
+    "3,600 × (an hour a second)": 3_600.0,
+    "as fast as possible": math.inf,
+}
+WINDOWS = {
+    "as fits the speed": 0.0,
+    "15 s": 15.0,
+    "1 min": 60.0,
+    "15 min": 900.0,
+    "1 h": 3_600.0,
+    "6 h": 21_600.0,
+    "1 day": 86_400.0,
+}
+GROUPS = {
+    "Latency": (
+        "latency.order_entry_ms",
+        "latency.external_feed_ms",
+        "latency.market_lag_ms",
+        "latency.ack_ms",
+    ),
+    "Market": ("external.volatility_bps", "venue.fee_bps"),
+    "Strategy and risk": (
+        "strategy.threshold",
+        "risk.max_position_pct",
+        "risk.daily_loss_cap_pct",
+    ),
+}
+CUSTOM = "custom"
+
+Act = Callable[[str, Any], None]
+
+
+class Controls:
+    """Everything a person can do.
+
+    Parameters
+    ----------
+    config, seed, preset
+        Where to stand at first; `preset` may be `CUSTOM`.
+    act
+        Called with what was asked for: `play`, `pause`, `step`, `reset`, `halt`, `release`, or with a
+        value `preset`, `seed`, `speed`, `window`, `set` (a pair of dotted field and value).
+    """
+
+    def __init__(self, config: SimConfig, seed: int, preset: str, act: Act) -> None:
+        self._act = act
+        self._quiet = False
+        self._narrow = {"description_width": "52px"}
+        self.buttons = {
+            name: self._button(name, text, tip)
+            for name, text, tip in (
+                ("play", "Play", "Let the market run"),
+                ("pause", "Pause", "Hold the market; time stands still"),
+                ("step", "Step", "Move on by one decision"),
+                ("reset", "Reset", "Begin again at time zero with these settings and this seed"),
+                ("halt", "Halt trading", "Pull the kill switch by hand"),
+            )
+        }
+        self.speed = self._choice("Speed", SPEEDS, 1.0, "Simulated seconds per second")
+        self.window = self._choice("Window", WINDOWS, 0.0, "Simulated time the charts show")
+        names = {f"{name.replace('_', ' ')}": name for name in SCENARIOS}
+        names[CUSTOM] = CUSTOM
+        self.preset = self._choice("Preset", names, preset, "Begin again in a named scenario")
+        self.seed = W.Text(
+            str(seed),
+            description="Seed",
+            tooltip="The market's chance, a whole number; takes effect at the next reset",
+            continuous_update=False,
+            style=self._narrow,
+        )
+        self.seed.observe(self._told("seed"), "value")
+        style = W.SliderStyle(description_width="104px")
+        self.dials = {
+            knob.path: Dial(knob, config.get(knob.path), style) for knob in knobs(type(config))
+        }
+        for dial in self.dials.values():
+            dial.slider.observe(self._turned(dial), "value")
+        self._about = W.HTML()
+        self._link = W.HTML()
+        self.status = W.HTML()
+        self.box = self._column()
+        self.show(config, seed, preset)
+
+    # ------------------------------------------------------------------------------------ building
+    def _button(self, name: str, text: str, tooltip: str) -> Any:
+        button = W.Button(description=text, tooltip=tooltip)
+        button.add_class(f"lrl-{name}")
+        button.on_click(lambda _: self._act(self._halt_or_release(name), None))
+        return button
+
+    def _halt_or_release(self, name: str) -> str:
+        released = name == "halt" and self.buttons["halt"].description != "Halt trading"
+        return "release" if released else name
+
+    def _choice(self, name: str, options: dict[str, Any], value: Any, tooltip: str) -> Any:
+        choice = W.Dropdown(
+            options=list(options.items()),
+            value=value,
+            description=name,
+            tooltip=tooltip,
+            style=self._narrow,
+        )
+        choice.add_class(f"lrl-choose-{name.lower()}")
+        choice.observe(self._told(name.lower()), "value")
+        return choice
+
+    def _told(self, name: str) -> Callable[[Any], None]:
+        def tell(change: Any) -> None:
+            if not self._quiet:
+                self._act(name, change["new"])
+
+        return tell
+
+    def _turned(self, dial: Dial) -> Callable[[Any], None]:
+        def tell(_: Any) -> None:
+            if not self._quiet:
+                self._act("set", (dial.knob.path, dial.value))
+
+        return tell
+
+    def _column(self) -> Any:
+        four = W.Box([self.buttons[name] for name in ("play", "pause", "step", "reset")])
+        four.add_class("lrl-buttons")
+        parts = [four, self.speed, self.window, self.buttons["halt"], _heading("Scenario")]
+        parts += [self.preset, self._about, self.seed, self._link]
+        for title, paths in GROUPS.items():
+            parts += [_heading(title), *(self.dials[path].box for path in paths)]
+        main = {path for paths in GROUPS.values() for path in paths}
+        others = [dial.box for path, dial in self.dials.items() if path not in main]
+        more = W.Accordion([W.VBox(others)], titles=("More settings",))
+        more.add_class("lrl-more")
+        column = W.VBox([*parts, more, self.status])
+        column.add_class("lrl-card")
+        return column
+
+    # ------------------------------------------------------------------------------------- showing
+    @contextmanager
+    def _quietly(self) -> Iterator[None]:
+        self._quiet, before = True, self._quiet
+        try:
+            yield
+        finally:
+            self._quiet = before
+
+    def show(self, config: SimConfig, seed: int, preset: str) -> None:
+        """Stand where the run stands."""
+        with self._quietly():
+            for path, dial in self.dials.items():
+                dial.show(config.get(path))
+            assign(self.seed, value=str(seed))
+            self.name(preset)
+
+    def name(self, preset: str) -> None:
+        """Say which scenario this is."""
+        with self._quietly():
+            assign(self.preset, value=preset)
+        scenario = SCENARIOS.get(preset)
+        title = scenario.title if scenario else "Settings of your own"
+        tip = escape(scenario.source if scenario else "", quote=True)
+        assign(self._about, value=f'<div class="lrl-note" title="{tip}">{escape(title)}</div>')
+
+    def put_back(self, path: str, value: Any) -> None:
+        """Return one slider to what the config holds."""
+        if path in self.dials:
+            with self._quietly():
+                self.dials[path].show(value)
+
+    def link(self, query: str) -> None:
+        """Offer the scenario as an address."""
+        text = f'<a href="?{escape(query, quote=True)}">Link to this scenario</a>'
+        assign(self._link, value=f'<div class="lrl-note lrl-link">{text}</div>')
+
+    def show_life(self, state: str, *, halted: bool) -> None:
+        """Enable what can be done now."""
+        running, over = state in ("running", "halted"), state in ("finished", "failed")
+        able = {
+            "play": not running and not over and state != "starting",
+            "pause": running,
+            "step": not running and not over and state != "starting",
+            "reset": state != "starting",
+            "halt": not over and state != "starting",
+        }
+        for name, value in able.items():
+            assign(self.buttons[name], disabled=not value)
+        assign(self.buttons["halt"], description="Release the halt" if halted else "Halt trading")
+
+
+def _heading(text: str) -> Any:
+    return W.HTML(f"<h2>{escape(text)}</h2>")

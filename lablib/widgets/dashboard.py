@@ -1,0 +1,189 @@
+"""The page of the live lab: where every panel stands, and which of them a frame redraws.
+
+Lines are drawn with every frame, the slower panels in turn, a few times a second each: their cost is
+spread and their numbers stay readable.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as W  # noqa: N812 - the name its own manual uses
+
+from lablib.config import SimConfig
+from lablib.kernels import tables as t
+from lablib.widgets import readouts, theme
+from lablib.widgets.charts import DivergenceChart, EquityChart, PositionChart, PriceChart
+from lablib.widgets.controls import Controls
+from lablib.widgets.panels import Clock, assign
+from lablib.widgets.snapshots import BINS, LEVELS, DepthChart, LatencyChart
+from lablib.widgets.view import (
+    ACTION,
+    DIVERGENCE,
+    EQUITY,
+    EXTERNAL,
+    MARKET,
+    PEAK,
+    POSITION,
+    View,
+    step_outline,
+    triggers,
+)
+
+if TYPE_CHECKING:
+    from lablib.frame import Frame
+
+SLOW_S = 0.22  # between two drawings of a slower panel
+
+
+class Dashboard:
+    """Charts and readouts, drawn from a `View`.
+
+    Attributes
+    ----------
+    widgets
+        The whole page, from top to bottom.
+    """
+
+    def __init__(self, view: View, controls: Controls, hidden: Any) -> None:
+        self.view = view
+        self.clock = Clock(view.window_s)
+        self.prices = PriceChart(self.clock)
+        self.divergence = DivergenceChart(self.clock)
+        self.equity = EquityChart(self.clock)
+        self.position = PositionChart(self.clock)
+        self.latency = LatencyChart()
+        self.depth = DepthChart()
+        self._head, self._kpis, self._tape = W.HTML(), W.HTML(), W.HTML()
+        self._banner = W.HTML(layout={"display": "none"})
+        self.position.box.children = (*self.position.box.children, self._banner)
+        self._slow: Sequence[Callable[[Frame, SimConfig, str], None]] = (
+            self._draw_kpis,
+            self._draw_depth,
+            self._draw_latency,
+            self._draw_tape,
+            self._draw_words,
+        )
+        self._drawn = [0.0] * len(self._slow)
+        self._turn = 0
+        self.widgets = self._page(controls, hidden)
+        self.say("")
+
+    def _page(self, controls: Controls, hidden: Any) -> list[Any]:
+        panels = (
+            self.prices,
+            self.divergence,
+            self.depth,
+            self.equity,
+            self.position,
+            self.latency,
+        )
+        grid = W.Box([panel.box for panel in panels])
+        grid.add_class("lrl-grid")
+        tape = W.VBox([self._tape])
+        tape.add_class("lrl-card")
+        main = W.VBox([grid, tape])
+        main.add_class("lrl-main")
+        body = W.Box([controls.box, main])
+        body.add_class("lrl-body")
+        style = W.HTML(f"<style>{theme.CSS}</style>")
+        return [style, self._head, self._kpis, body, hidden]
+
+    # -------------------------------------------------------------------------------------- words
+    def say(self, flow: str) -> None:
+        """Show how the frames flow, in the page's head."""
+        assign(
+            self._head,
+            value=(
+                '<div class="lrl-head"><h1>Latency Risk Lab</h1><p>A price moves first, a venue follows late:'
+                " what is left of the edge at your latency. Simulation only.</p>"
+                f'<span class="lrl-flow lrl-num">{flow}</span></div>'
+            ),
+        )
+
+    # ------------------------------------------------------------------------------------- drawing
+    def draw(self, config: SimConfig, state: str, *, everything: bool = False) -> None:
+        """Draw the view's newest frame: lines always, one slower panel at a time unless asked for all."""
+        frame = self.view.frame
+        if frame is None:
+            return
+        self._draw_lines(frame, config)
+        now = time.monotonic()
+        for _ in self._slow:
+            self._turn = (self._turn + 1) % len(self._slow)
+            if everything or now - self._drawn[self._turn] >= SLOW_S:
+                self._drawn[self._turn] = now
+                self._slow[self._turn](frame, config, state)
+                if not everything:
+                    break
+
+    def _draw_lines(self, frame: Frame, config: SimConfig) -> None:
+        view = self.view
+        self.clock.show(view.window_s)
+        rows = view.lines()
+        start = config.account.starting_cash
+        self.prices.draw(rows[EXTERNAL], rows[MARKET], view.fills(t.BUY), view.fills(t.SELL))
+        asked = [triggers(rows[DIVERGENCE], rows[ACTION], side) for side in (t.BUY, t.SELL)]
+        self.divergence.draw(rows[DIVERGENCE], *asked, config.strategy.threshold)
+        self.equity.draw(rows[EQUITY] - start, rows[PEAK] - start)
+        one = order_lots(frame, config)
+        self.position.draw(rows[POSITION], one, float(frame.gross_limit_lots))
+        self._show_banner(frame)
+
+    def _show_banner(self, frame: Frame) -> None:
+        text = ""
+        if frame.halted:
+            reason = frame.halt_reason.replace("_", " ")
+            text = f"Halted: {reason}, at {readouts.clock(max(0, frame.halted_at_ns))}"
+            if frame.overshoot > 0:
+                text += f"; {frame.overshoot:,.2f} lost beyond the cap"
+        assign(self._banner, value=f'<div class="lrl-banner">{text}</div>' if text else "")
+        assign(self._banner.layout, display="" if text else "none")
+
+    def _draw_kpis(self, frame: Frame, config: SimConfig, state: str) -> None:
+        assign(self._kpis, value=readouts.kpis(frame, config.account.starting_cash, state))
+
+    def _draw_tape(self, frame: Frame, config: SimConfig, state: str) -> None:
+        assign(self._tape, value=readouts.tape(self.view.events, self.view.event_count))
+
+    def _draw_latency(self, frame: Frame, config: SimConfig, state: str) -> None:
+        seen = frame.latency
+        if seen.count:
+            ends = (seen.p50_ms, seen.p95_ms, seen.p99_ms)
+            exchange = frame.exchange_latency
+            self.latency.draw(seen.histogram(BINS), exchange.histogram(BINS), ends)
+
+    def _draw_depth(self, frame: Frame, config: SimConfig, state: str) -> None:
+        levels = min(LEVELS, config.venue.levels)
+        bids, asks = (step_outline(side, levels) for side in (frame.book.bids, frame.book.asks))
+        self.depth.draw(bids, asks, frame.external_px, config.venue.tick_size)
+
+    def _draw_words(self, frame: Frame, config: SimConfig, state: str) -> None:
+        self.prices.say(f"{frame.external_px:,.3f} · venue {frame.market_px:,.3f}")
+        self.divergence.say(
+            f"{readouts.signed(1e4 * frame.divergence, 1)} bps · threshold {1e4 * config.strategy.threshold:.4g}"
+        )
+        pnl = frame.equity - config.account.starting_cash
+        self.equity.say(f"{readouts.signed(pnl)} · realised {readouts.signed(frame.realized_pnl)}")
+        self.position.say(
+            f"{readouts.signed(frame.position_lots, 0)} · in flight"
+            f" +{frame.pending_buy_lots:,} −{frame.pending_sell_lots:,}"
+        )
+        seen = frame.latency
+        if seen.count:
+            ends = (("p50", seen.p50_ms), ("p95", seen.p95_ms), ("p99", seen.p99_ms))
+            text = " · ".join(f"{name} {readouts.milliseconds(value)}" for name, value in ends)
+            self.latency.say(text)
+        else:
+            self.latency.say("no fill yet")
+        ticks = (frame.ask_px - frame.bid_px) / config.venue.tick_size
+        late = (frame.external_px - frame.market_px) / config.venue.tick_size
+        self.depth.say(f"spread {ticks:.0f} · external {readouts.signed(late, 1)} ticks away")
+
+
+def order_lots(frame: Frame, config: SimConfig) -> float:
+    """Lots of one order at full size."""
+    notional = frame.equity * config.risk.max_position_pct
+    return max(0.0, notional / (frame.market_px * config.venue.lot_size))

@@ -1,0 +1,118 @@
+"""Flow control by acknowledgement: never more frames on the way than the browser has shown it can take.
+
+A frame ends with a mark. The browser copies the mark into a second widget once it has applied the
+frame, and that copy comes back as the acknowledgement. So lag cannot grow, whatever the machine, and
+no answer means that nobody is watching.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections import deque
+from collections.abc import Callable
+
+import ipywidgets as W  # noqa: N812 - the name its own manual uses
+import traitlets
+
+IN_FLIGHT = 3  # frames on the way at most
+PATIENCE_S = 5.0  # without an answer for so long, nobody is watching
+_MARK = re.compile(r'data-frame="(\d{1,15})"')
+
+
+class _Answer(W.Text):  # type: ignore[misc]
+    """Text that is not sent back to where it came from."""
+
+    value = traitlets.CUnicode("").tag(sync=True, echo_update=False)
+
+
+class Flow:
+    """The frames on their way to the browser.
+
+    Attributes
+    ----------
+    widget
+        Hidden; must be part of the page.
+    sent, acknowledged
+        Numbers of the last frame marked, and of the last one the browser applied.
+    lag_s
+        From marking a frame to its acknowledgement, seconds; of the newest.
+    """
+
+    def __init__(self, on_thread: Callable[[Callable[[], None]], None]) -> None:
+        self.sent = 0
+        self.acknowledged = 0
+        self.lag_s = 0.0
+        self._on_thread = on_thread
+        self._news = asyncio.Event()
+        self._marked: deque[tuple[int, float]] = deque(maxlen=64)
+        self._applied: deque[float] = deque(maxlen=64)
+        self._mark = W.HTML()
+        self._answer = _Answer()
+        self._answer.observe(self._hear, "value")
+        link = W.jsdlink((self._mark, "value"), (self._answer, "value"))
+        self.widget = W.VBox([self._mark, self._answer])
+        self.widget.add_class("lrl-hidden")
+        self.links = (link,)
+
+    @property
+    def in_flight(self) -> int:
+        """Frames marked and not yet acknowledged."""
+        return self.sent - self.acknowledged
+
+    @property
+    def frames_per_s(self) -> float:
+        """Frames acknowledged in the last two seconds, a second."""
+        now = time.monotonic()
+        return sum(1 for at in self._applied if now - at <= 2.0) / 2.0
+
+    def mark(self) -> None:
+        """End a frame: everything set before this is part of it."""
+        self.sent += 1
+        self._marked.append((self.sent, time.monotonic()))
+        stamp = round(time.time() * 1_000)
+        self._mark.value = (
+            f'<span class="lrl-info" data-frame="{self.sent}" data-t="{stamp}"></span>'
+        )
+
+    async def room(self, patience_s: float = PATIENCE_S) -> bool:
+        """Wait until a further frame may go; False when nobody answers."""
+        while self.in_flight >= IN_FLIGHT:
+            if not await self._answered(patience_s):
+                return False
+        return True
+
+    async def watched(self, patience_s: float) -> bool:
+        """Wait for the first sign of a browser."""
+        return self.acknowledged > 0 or await self._answered(patience_s)
+
+    async def _answered(self, patience_s: float) -> bool:
+        self._news.clear()
+        try:
+            await asyncio.wait_for(self._news.wait(), patience_s)
+        except TimeoutError:
+            return False
+        return True
+
+    def forget(self) -> None:
+        """Count what is on the way as lost: a viewer may have gone with it."""
+        self.acknowledged = self.sent
+
+    def _hear(self, change: dict[str, str]) -> None:
+        # What comes from a browser is anybody's text; a callback may stand on any thread.
+        found = _MARK.search(str(change["new"])[:200])
+        if found:
+            self._on_thread(lambda: self._count(int(found[1])))
+
+    def _count(self, frame: int) -> None:
+        if not self.acknowledged < frame <= self.sent:
+            return
+        now = time.monotonic()
+        while self._marked and self._marked[0][0] <= frame:
+            number, at = self._marked.popleft()
+            self._applied.append(now)
+            if number == frame:
+                self.lag_s = now - at
+        self.acknowledged = frame
+        self._news.set()
