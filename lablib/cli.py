@@ -64,7 +64,7 @@ def parser() -> argparse.ArgumentParser:
         return sub
 
     add("demo", demo, "Trade one simulated hour and say what latency did to it.", _scenario("1h"))
-    one = add("run", run, "Run one simulation and print its summary.", _scenario("10min"))
+    one = add("run", run, "Run one simulation and print its summary.", _scenario(None))
     one.add_argument("--leader", type=Path, metavar="FILE", help="recorded external market")
     one.add_argument("--follower", type=Path, metavar="FILE", help="recorded venue to trade on")
     one.add_argument(
@@ -90,7 +90,7 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _scenario(until: str) -> argparse.ArgumentParser:
+def _scenario(until: str | None) -> argparse.ArgumentParser:
     """Options of every command that simulates."""
     options = argparse.ArgumentParser(add_help=False)
     start = options.add_mutually_exclusive_group()
@@ -108,8 +108,9 @@ def _scenario(until: str) -> argparse.ArgumentParser:
         help="change one field, such as latency.order_entry_ms=20; repeatable",
     )
     options.add_argument("--seed", type=int, default=7, help="which market is drawn (%(default)s)")
+    usual = until or "10min, or all of a recorded market"
     options.add_argument(
-        "--until", default=until, help="simulated time: 50ms, 10min, 1h (%(default)s)"
+        "--until", default=until, help=f"simulated time: 50ms, 10min, 1h ({usual})"
     )
     options.add_argument("--json", action="store_true", help="print one JSON object")
     return options
@@ -150,10 +151,13 @@ def run(options: argparse.Namespace) -> int:
         result.save(options.output)
     summary = {**_asked(options), **result.summary()}
     if options.json:
-        print(json.dumps(summary))
+        about = {"market": result.market_report} if result.market_report else {}
+        print(json.dumps({**summary, **about}))
     else:
-        from lablib.report import outcome
+        from lablib.report import outcome, recording
 
+        if result.market_report:
+            print(recording(result.market_report))
         print(outcome(summary))
         if options.output:
             print(f"  config, summary and tables are in {options.output}")

@@ -43,6 +43,28 @@ def outcome(summary: Mapping[str, Any]) -> str:
     return "\n".join(f"  {line}" for line in lines)
 
 
+def recording(report: Mapping[str, Any]) -> str:
+    """What a recorded market is worth: its book against its own quotes, who leads, what to mind.
+
+    Parameters
+    ----------
+    report
+        `Market.report` of two venues.
+    """
+    book, lead = report["book"], report["lead_lag"]
+    lines = [
+        f"recorded market: {report['events']['external']:,} moves of the leader,"
+        f" {report['events']['level']:,} level changes and {report['events']['trade']:,} trades of the"
+        " follower",
+        f"the rebuilt book shows the recorded best quote at {book['equal']:,} of"
+        f" {book['comparisons']:,} comparable updates",
+        f"the leader is ahead by {lead['peak_ms']:g} ms"
+        f" ({lead['low_ms']:g} to {lead['high_ms']:g} ms, bootstrap)",
+        *(f"mind: {warning}" for warning in report["warnings"]),
+    ]
+    return "\n".join(f"  {line}" for line in lines)
+
+
 def _halt(summary: Mapping[str, Any]) -> str:
     if not summary["halts"]:
         return "the kill switch stayed open"

@@ -239,3 +239,18 @@ def test_ctrl_c_ends_a_run_with_130_and_leaves_nothing(tmp_path):
         out, errors = process.communicate(timeout=60)
     assert (process.returncode, out, errors) == (130, b"", b"lablib: interrupted\n")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.compiled
+def test_two_recordings_are_a_market_to_run_on(capsys, shared):
+    folder = shared / "data" / "binance_ws"
+    files = ["--leader", str(folder / "usdm" / "btcusdt_20240808.gz")]
+    files += ["--follower", str(folder / "cm" / "btcusd_perp_20240808.gz")]
+    eager = ["--set", "strategy.threshold=0.0001", "--until", "1min"]
+    summary = summary_of(capsys, *files, *eager)
+    assert summary["fills"] > 0
+    assert summary["market"]["book"]["equal"] == summary["market"]["book"]["comparisons"]
+    assert main(["run", *files, *eager]) == 0
+    told = capsys.readouterr().out
+    assert "the leader is ahead by" in told
+    assert f"digest {summary['digest']}" in told
