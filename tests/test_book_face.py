@@ -17,7 +17,7 @@ from lablib.book import End, Fill, OrderBook, Placed, Side
 from lablib.errors import ConfigError, DataError, LabError
 from lablib.kernels.jit import COMPILED
 from lablib.kernels.tables import N_LEVELS, N_RESTING
-from lablib.stream import MAX_IDS
+from lablib.stream import MAX_IDS, check_stream
 
 
 def test_its_examples_are_true() -> None:
@@ -223,7 +223,21 @@ def test_lists_strides_foreign_bytes_and_locked_arrays_are_streams_too() -> None
         [column.astype(np.uint64) for column in plain],
         locked,
     ):
-        assert OrderBook.empty().apply(*kind) == wanted
+        book = OrderBook.empty()
+        assert book.apply(*kind) == wanted
+        assert book.place_limit(Side.BUY, 1, 1).order_id == 4
+        columns, _ = check_stream(*kind)
+        assert all(column.flags.carray for column in columns)  # one compiled kernel serves all
+
+
+def test_a_stream_in_the_narrow_layout_is_not_copied() -> None:
+    layout = (np.int8, np.int8, np.int32, np.int32, np.int64)
+    narrow = [x.astype(kind) for x, kind in zip(rows((0, 1, 9, 5, 1)), layout, strict=True)]
+    columns, room = check_stream(*narrow)
+    assert [np.shares_memory(a, b) for a, b in zip(narrow, columns, strict=True)] == [True] * 5
+    assert room == 2
+    wide, _ = check_stream(*(column.astype(np.int64) for column in narrow))
+    assert [column.itemsize for column in wide] == [1, 1, 8, 8, 8]
 
 
 @pytest.mark.parametrize(

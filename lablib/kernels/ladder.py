@@ -84,13 +84,9 @@ def admit(book, px):
     """Widen [low, high] to `px` if the ladder can hold it; both are made exact when it seems not."""
     if px <= NO_BID or px >= NO_ASK:
         return False
-    if book.resting == 0:
-        book.low = px
-        book.high = px
-        return True
     if max(book.high, px) - min(book.low, px) >= N_LEVELS:
-        # A book may be locked or crossed (`add` does not match): every end counts. An empty half
-        # says NO_BID or NO_ASK, which must not win.
+        # A book may be locked or crossed (`add` does not match), so every end counts; that of an
+        # empty half must not win. In an empty book low is NO_ASK, high NO_BID, and any price fits.
         bid = book.best[0]
         ask = book.best[1]
         low = ask if bid == NO_BID else min(ask, farthest(book, 0))
