@@ -218,7 +218,7 @@ class Simulation:
     # ------------------------------------------------------------------------------------ machine
     def _to_params(self, config: SimConfig) -> Any:
         params = config.to_record()
-        params.key[:] = delay_key(self.seed)
+        params.key_low, params.key_high = delay_key(self.seed)
         return params
 
     def _rehearse(self) -> None:

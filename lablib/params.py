@@ -23,7 +23,7 @@ _EXITS = {
 
 
 def to_record(config: SimConfig) -> np.record:
-    """The kernels' view of a configuration, one `tables.PARAMS` record; `key` stays 0 for the engine to set."""
+    """The kernels' view of a configuration, one `tables.PARAMS` record; the noise keys stay 0 for the engine to set."""
     params: Any = np.zeros(1, t.PARAMS)[0]
     _external(params.external, config)
     venue, risk, strategy = config.venue, config.risk, config.strategy

@@ -90,17 +90,18 @@ class LagGenerator:
     def __init__(self, seed: int = 0, base_ms: float = 120.0, jitter_ms: float = 0.0) -> None:
         _check("base_ms", base_ms, base_ms >= 0)
         _check("jitter_ms", jitter_ms, jitter_ms >= 0)
-        self._key = np.array(noise.delay_key(noise.check_seed(seed)), np.int64)
-        self._delay: Any = np.zeros(1, t.DELAY)[0]
-        self._delay.model = t.UNIFORM
-        self._delay.shift_ns = base_ms * t.NS_PER_MS
-        self._delay.scale_ns = jitter_ms * t.NS_PER_MS
+        self._params: Any = np.zeros(1, t.PARAMS)[0]
+        self._params.key_low, self._params.key_high = noise.delay_key(noise.check_seed(seed))
+        wire = self._params.delays[t.MARKET_LAG]
+        wire.model = t.UNIFORM
+        wire.shift_ns = base_ms * t.NS_PER_MS
+        wire.scale_ns = jitter_ms * t.NS_PER_MS
         self._drawn = 0
 
     def next_lag_ms(self) -> float:
         """The next delay (ms)."""
         self._drawn += 1
-        lag = delay.delay_ns(self._delay, self._key, t.MARKET_LAG, self._drawn, 0)
+        lag = delay.delay_ns(self._params, t.MARKET_LAG, t.MARKET_LAG, self._drawn, 0)
         return float(lag) / t.NS_PER_MS
 
 

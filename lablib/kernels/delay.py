@@ -35,12 +35,12 @@ def philox(key0, key1, c0, c1, c2, c3):
 
 
 @kernel
-def uniform(key, wire, cause, number):
+def uniform(params, wire, cause, number):
     """A uniform in (0, 1), a pure function of the seed's key, the wire, the cause and the number."""
     cause = int(cause)
     bits = philox(
-        int(key[0]),
-        int(key[1]),
+        int(params.key_low),
+        int(params.key_high),
         cause & _WORD,
         (cause >> 32) & _WORD,
         int(wire),
@@ -93,20 +93,32 @@ def normal_quantile(p):
 
 
 @kernel
-def delay_ns(delay, key, wire, cause, number):
-    """The delay of one message in whole nanoseconds, at least 0."""
+def draw_ns(delay, params, wire, cause, number):
+    """A random delay in nanoseconds, before rounding."""
     ns = delay.shift_ns
     if delay.model == t.UNIFORM:
-        ns += delay.scale_ns * uniform(key, wire, cause, number)
+        ns += delay.scale_ns * uniform(params, wire, cause, number)
     elif delay.model == t.LOGNORMAL:
-        z = normal_quantile(uniform(key, wire, cause, number))
+        z = normal_quantile(uniform(params, wire, cause, number))
         ns += delay.scale_ns * math.exp(delay.sigma * z)
     if delay.spike_probability > 0.0:
-        u = uniform(key, wire + _SPIKES, cause, number)
+        u = uniform(params, wire + _SPIKES, cause, number)
         if u < delay.spike_probability:
             # u / probability is uniform again: Pareto by inverse cdf, capped at a day.
             ns += min(
                 delay.spike_ns * math.pow(u / delay.spike_probability, -1.0 / delay.spike_alpha),
                 86_400.0 * t.NS_PER_S,
             )
-    return int(math.floor(ns + 0.5))
+    return ns
+
+
+@kernel
+def delay_ns(params, which, wire, cause, number):
+    """The delay of one message in whole nanoseconds, at least 0.
+
+    `which` is the delay model, `wire` the key: a cancel has a model of its own and shares a wire.
+    """
+    delay = params.delays[which]
+    if delay.model == t.CONSTANT and delay.spike_probability == 0.0:
+        return int(delay.shift_ns)
+    return int(math.floor(draw_ns(delay, params, wire, cause, number) + 0.5))

@@ -39,7 +39,7 @@ def publish(state, params, cause, number):
     if quote.bid != t.NO_BID and quote.ask != t.NO_ASK:
         mark_to(state.account, quote.bid + quote.ask)
     wire = state.wires[t.VENUE_FEED]
-    delay = delay_ns(params.delays[t.VENUE_FEED], params.key, t.VENUE_FEED, cause, number)
+    delay = delay_ns(params, t.VENUE_FEED, t.VENUE_FEED, cause, number)
     message = wire.messages[post(wire, state.now_ns, delay)]
     message.info_ns = state.now_ns
     message.cause = cause
@@ -61,7 +61,7 @@ def acknowledge(state, params, at, kind):
         return
     number = own.number * _ACKS + own.acks
     own.acks += 1
-    delay = delay_ns(params.delays[t.ACK], params.key, t.ACK, own.cause, number)
+    delay = delay_ns(params, t.ACK, t.ACK, own.cause, number)
     message = wire.messages[post(wire, state.now_ns, delay)]
     message.info_ns = state.now_ns
     message.cause = own.cause

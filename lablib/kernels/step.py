@@ -81,7 +81,7 @@ def external_tick(state, params, event):
     external.regime = event.lots
     cause = event.ticks
     wire = state.wires[t.EXTERNAL_FEED]
-    delay = delay_ns(params.delays[t.EXTERNAL_FEED], params.key, t.EXTERNAL_FEED, cause, 0)
+    delay = delay_ns(params, t.EXTERNAL_FEED, t.EXTERNAL_FEED, cause, 0)
     message = wire.messages[post(wire, now, delay)]
     message.info_ns = now
     message.cause = cause
@@ -90,7 +90,7 @@ def external_tick(state, params, event):
     if params.venue.model == t.RECORDED:
         return
     wire = state.wires[t.MARKET_LAG]
-    delay = delay_ns(params.delays[t.MARKET_LAG], params.key, t.MARKET_LAG, cause, 0)
+    delay = delay_ns(params, t.MARKET_LAG, t.MARKET_LAG, cause, 0)
     message = wire.messages[post(wire, now, delay)]
     message.info_ns = now
     message.cause = cause

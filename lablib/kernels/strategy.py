@@ -10,7 +10,8 @@ from lablib.kernels import tables as t
 from lablib.kernels.jit import kernel
 
 _FAST = 1.0 / 64.0
-_SLOW = 1.0 / 4_096.0
+_WARM = 4_096
+_SLOW = 1.0 / _WARM
 
 
 @kernel
@@ -36,18 +37,20 @@ def signal(divergence, threshold):
 def observe(seen, px):
     """Take in a seen external price: estimates of its variance and, from their ratio, the regime."""
     if seen.ticks > 0:
-        change = px / seen.external_px - 1.0
+        change = (px - seen.external_px) / seen.external_px
         square = change * change
-        if seen.ticks == 1:
-            seen.fast_var = square
-            seen.slow_var = square
-        # Means over the first ticks, exponential ones later: the estimate starts unbiased.
-        seen.fast_var += max(_FAST, 1.0 / seen.ticks) * (square - seen.fast_var)
-        seen.slow_var += max(_SLOW, 1.0 / seen.ticks) * (square - seen.slow_var)
+        fast = _FAST
+        slow = _SLOW
+        if seen.ticks < _WARM:
+            # Means over the first ticks, exponential ones later: the estimate starts unbiased.
+            slow = 1.0 / seen.ticks
+            fast = max(_FAST, slow)
+        seen.fast_var += fast * (square - seen.fast_var)
+        seen.slow_var += slow * (square - seen.slow_var)
         if seen.ticks > 256:
             if seen.fast_var > 3.0 * seen.slow_var:
                 seen.regime = t.VOLATILE
-            elif seen.fast_var < seen.slow_var / 3.0:
+            elif 3.0 * seen.fast_var < seen.slow_var:
                 seen.regime = t.CALM
             else:
                 seen.regime = t.NORMAL

@@ -417,7 +417,8 @@ PARAMS = table(
     ("tick_px", f8),  # currency of one tick
     ("unit_value", f8),  # currency of one money unit
     ("samples", i8),  # write a row of `samples` per decision
-    ("key", i8, (2,)),  # 32-bit words the delays' noise is keyed by
+    ("key_low", i8),  # 32-bit words the delays' noise is keyed by; two fields, since numba counts
+    ("key_high", i8),  # references to an array it hands to a function, even inside a record
 )
 
 # ------------------------------------------------------------------------------------------- outputs

@@ -115,7 +115,7 @@ def intend(state, params, side, lots, is_exit, cause, number):
         desk.exit_side = side
     desk.open_orders += 1
     wire = state.wires[t.DECISION]
-    delay = delay_ns(params.delays[t.DECISION], params.key, t.DECISION, cause, number)
+    delay = delay_ns(params, t.DECISION, t.DECISION, cause, number)
     message = wire.messages[post(wire, state.now_ns, delay)]
     message.ref = at
     message.info_ns = own.info_ns
@@ -188,7 +188,7 @@ def send(state, params, output, at):
         state.risk.rejected[reason] += 1
         close_order(state, output, at)
         return
-    delay = delay_ns(params.delays[t.ORDER_ENTRY], params.key, t.ORDER_ENTRY, own.cause, own.number)
+    delay = delay_ns(params, t.ORDER_ENTRY, t.ORDER_ENTRY, own.cause, own.number)
     message = wire.messages[post(wire, state.now_ns, delay)]
     message.kind = t.NEW
     message.ref = at
@@ -211,7 +211,7 @@ def halt(state, params, output, reason, value, limit):
     wire = state.wires[t.ORDER_ENTRY]
     cause = state.seen.cause
     number = _GENERATION - 1 + _GENERATION * state.risk.halts
-    delay = delay_ns(params.delays[t.CANCEL_ENTRY], params.key, t.CANCEL_ENTRY, cause, number)
+    delay = delay_ns(params, t.CANCEL_ENTRY, t.CANCEL_ENTRY, cause, number)
     message = wire.messages[post(wire, state.now_ns, delay)]
     message.kind = t.HALT
     message.ref = -1
