@@ -215,7 +215,9 @@ def _wait(compiling: subprocess.Popen[str]) -> None:
     try:
         _, errors = compiling.communicate(timeout=3)
     except subprocess.TimeoutExpired:
-        print("Compiling the engine for this computer; only the first start waits.", flush=True)
+        print(
+            "Compiling the engine for this computer; only the first start waits.", file=sys.stderr
+        )
         _, errors = compiling.communicate()
     if compiling.returncode:
         raise LabError(f"the engine does not start: {errors.strip().rpartition(chr(10))[2]}")
