@@ -209,7 +209,10 @@ class VenueConfig(Section):
 class StrategyConfig(Section):
     """When we trade."""
 
-    name: Literal["divergence", "idle"] = Field("divergence", description="Strategy")
+    name: Literal["divergence", "passive_divergence", "idle"] = Field(
+        "divergence",
+        description="Strategy: take the quote, join its queue and leave when the edge goes, or do nothing",
+    )
     threshold: float = Field(
         0.003,
         ge=0,

@@ -13,7 +13,11 @@ if TYPE_CHECKING:
     from lablib.config import SimConfig
 
 _VENUES = {"delayed_copy": t.DELAYED_COPY, "makers": t.MAKERS, "recorded": t.RECORDED}
-_STRATEGIES = {"idle": t.IDLE, "divergence": t.DIVERGENCE}
+_STRATEGIES = {
+    "idle": t.IDLE,
+    "divergence": t.DIVERGENCE,
+    "passive_divergence": t.PASSIVE_DIVERGENCE,
+}
 _EXITS = {
     "never": t.EXIT_NEVER,
     "opposite": t.EXIT_OPPOSITE,

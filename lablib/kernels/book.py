@@ -212,6 +212,24 @@ def queue_ahead(book, slot):
 
 
 @kernel
+def available(book, half, limit, wanted):
+    """Lots an aggressor of that half could take within `limit`; counts no further than `wanted`."""
+    other = 1 - (half & 1)
+    away = 2 * other - 1
+    px = book.best[other]
+    if px == away * NO_ASK:
+        return 0
+    last = farthest(book, other)
+    lots = 0
+    while lots < wanted and (limit - px) * away >= 0:
+        lots += book.levels[other, px & LEVEL].lots
+        if px == last:
+            break
+        px = nearest(book, other, px + away)
+    return lots
+
+
+@kernel
 def depth(book, half, px_out, lots_out):
     """Write prices and lots of a half from the touch outwards; returns the levels written."""
     away = 2 * half - 1

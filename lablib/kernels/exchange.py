@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from lablib.kernels import tables as t
 from lablib.kernels.account import fee_of, mark_to, settle
-from lablib.kernels.book import add, cancel, match
+from lablib.kernels.book import add, available, cancel, match, reduce
 from lablib.kernels.delay import delay_ns
 from lablib.kernels.histogram import record
 from lablib.kernels.jit import kernel
@@ -57,7 +57,7 @@ def acknowledge(state, params, at, kind):
     a fill then waits on its order and is told with the next one, so that nothing is lost."""
     own = state.own[at]
     wire = state.wires[t.ACK]
-    if kind == t.FILL_ACK and room(wire) <= t.N_OWN:
+    if kind != t.DONE_ACK and room(wire) <= t.N_OWN:
         return
     number = own.number * _ACKS + own.acks
     own.acks += 1
@@ -73,6 +73,8 @@ def acknowledge(state, params, at, kind):
     own.held_lots = 0
     own.held_value = 0
     own.held_fee = 0
+    message.d = own.gone_lots
+    own.gone_lots = 0
     state.due[t.LEARN] = next_due(wire)
 
 
@@ -117,16 +119,17 @@ def settle_matches(state, params, output, taker):
     """Go through the last report of matches: ours as taker (`taker` >= 0), ours as maker, the makers'."""
     book = state.book
     for k in range(book.match_count):
-        trade = book.matches[k]
-        if trade.owner == t.MAKER:
-            half = book.orders[trade.slot].half
-            maker_hit(state.venue.ladder, params.venue, half, trade.px, trade.left)
-        elif trade.owner == t.OWN:
-            fill(state, params, output, trade.tag, trade.px, trade.lots, 1)
-            if trade.left == 0:
-                finish(state, params, trade.tag, t.FILLED, t.OK)
+        deal = book.matches[k]
+        if deal.owner == t.MAKER:
+            half = book.orders[deal.slot].half
+            maker_hit(state.venue.ladder, params.venue, half, deal.px, deal.left)
+        elif deal.owner == t.OWN:
+            fill(state, params, output, deal.tag, deal.px, deal.lots, 1)
+            if deal.left == 0:
+                state.desk.resting -= 1
+                finish(state, params, deal.tag, t.FILLED, t.OK)
         if taker >= 0:
-            fill(state, params, output, taker, trade.px, trade.lots, 0)
+            fill(state, params, output, taker, deal.px, deal.lots, 0)
 
 
 @kernel
@@ -157,34 +160,93 @@ def trade_at_quote(state, params, output, at):
 
 
 @kernel
+def limit_of(own):
+    """The worst price an own order takes: its limit, or none at all."""
+    if own.kind == t.MARKET:
+        return t.NO_ASK if own.side > 0 else t.NO_BID
+    return own.limit_ticks
+
+
+@kernel
+def crosses(state, own):
+    """Whether an own order would trade at once."""
+    touch = state.venue.quote.ask if own.side > 0 else state.venue.quote.bid
+    return (touch - limit_of(own)) * own.side <= 0
+
+
+@kernel
+def within_reach(state, params, own, wanted):
+    """Whether `wanted` lots could be had at once within an order's limit."""
+    limit = limit_of(own)
+    if params.venue.model == t.DELAYED_COPY:
+        if not crosses(state, own):
+            return False
+        touch = state.venue.quote.ask if own.side > 0 else state.venue.quote.bid
+        rungs = min(params.venue.levels, (limit - touch) * own.side + 1)
+        return rungs * params.venue.level_lots >= wanted
+    return available(state.book, (1 - own.side) >> 1, limit, wanted) >= wanted
+
+
+@kernel
+def leave_way(state, params, own, limit):
+    """Self-trade prevention: own resting orders in the way of an own aggressor are cancelled first."""
+    for at in range(t.N_OWN):
+        other = state.own[at]
+        if other.used and other.status == t.RESTING and other.side != own.side:
+            if (limit - other.limit_ticks) * own.side >= 0:
+                withdraw_own(state, params, at, t.SELF_TRADE)
+
+
+@kernel
+def trade(state, params, output, at):
+    """Let an own order take what it may; returns the lots left."""
+    own = state.own[at]
+    limit = limit_of(own)
+    if state.desk.resting > 0:
+        leave_way(state, params, own, limit)
+    if params.venue.model == t.DELAYED_COPY:
+        return trade_at_quote(state, params, output, at)
+    return take(state, params, output, (1 - own.side) >> 1, limit, own.lots - own.filled, at)
+
+
+@kernel
+def rest(state, params, at, lots):
+    """Rest what is left of an own order; on a book at the back of its queue."""
+    own = state.own[at]
+    if params.venue.model != t.DELAYED_COPY:
+        slot = add(state.book, (1 - own.side) >> 1, own.limit_ticks, lots, t.OWN, at)
+        if slot <= 0:
+            finish(state, params, at, t.REJECTED, -slot)
+            return
+        own.slot = slot
+    own.status = t.RESTING
+    state.desk.resting += 1
+
+
+@kernel
 def arrive(state, params, output, at, cause):
     """A new own order has reached the venue."""
     own = state.own[at]
     own.received_at = state.now_ns
     own.acted_at = state.now_ns
     record(state.latency[t.EXCHANGE_LATENCY], state.now_ns - own.created_at)
-    if params.venue.model == t.DELAYED_COPY:
-        left = trade_at_quote(state, params, output, at)
-    else:
-        half = (1 - own.side) >> 1
-        limit = own.limit_ticks
-        if own.kind == t.MARKET:
-            limit = t.NO_ASK if own.side > 0 else t.NO_BID
-        left = take(state, params, output, half, limit, own.lots, at)
+    if own.kind == t.POST_ONLY and crosses(state, own):
+        finish(state, params, at, t.REJECTED, t.WOULD_CROSS)
+        return
+    if own.kind == t.FOK and state.desk.resting > 0:
+        leave_way(
+            state, params, own, limit_of(own)
+        )  # what we would not trade with is not to be had
+    if own.kind == t.FOK and not within_reach(state, params, own, own.lots):
+        finish(state, params, at, t.CANCELLED, t.NOT_ALL)
+        return
+    left = trade(state, params, output, at)
     if left == 0:
         finish(state, params, at, t.FILLED, t.OK)
-    elif own.kind != t.LIMIT:
-        finish(state, params, at, t.CANCELLED, t.NO_LIQUIDITY)
-    elif params.venue.model == t.DELAYED_COPY:
-        own.status = t.RESTING
-        state.desk.resting += 1
+    elif own.kind == t.LIMIT or own.kind == t.POST_ONLY:
+        rest(state, params, at, left)
     else:
-        slot = add(state.book, (1 - own.side) >> 1, own.limit_ticks, left, t.OWN, at)
-        if slot > 0:
-            own.status = t.RESTING
-            own.slot = slot
-        else:
-            finish(state, params, at, t.REJECTED, -slot)
+        finish(state, params, at, t.CANCELLED, t.NO_LIQUIDITY)
     if params.venue.model != t.DELAYED_COPY and read_touch(state.venue.quote, state.book):
         publish(state, params, cause, _OURS + own.number)
 
@@ -204,17 +266,58 @@ def cross_resting(state, params, output):
 
 
 @kernel
+def lift(state, params, at):
+    """Take an own resting order out of its queue, without a word about its fate."""
+    own = state.own[at]
+    state.desk.resting -= 1
+    if params.venue.model != t.DELAYED_COPY:
+        cancel(state.book, own.slot)
+    own.slot = 0
+    own.acted_at = state.now_ns
+
+
+@kernel
 def withdraw_own(state, params, at, reason):
     """Cancel an own resting order; one that rests no more is left alone."""
     own = state.own[at]
+    if own.used and own.status == t.RESTING:
+        lift(state, params, at)
+        finish(state, params, at, t.CANCELLED, reason)
+
+
+@kernel
+def replace_own(state, params, output, at, lots, limit_ticks):
+    """Change an own resting order to `lots` left at `limit_ticks`; 0 lots keeps what is left.
+
+    Fewer lots at the same price keep the place in the queue; anything else starts at the back, and
+    may trade on the way unless the order is post-only.
+    """
+    own = state.own[at]
     if not own.used or own.status != t.RESTING:
         return
-    if params.venue.model == t.DELAYED_COPY:
-        state.desk.resting -= 1
+    left = own.lots - own.filled
+    gone = max(0, left - lots) if lots > 0 else 0
+    own.lots -= gone
+    if limit_ticks == own.limit_ticks and params.venue.model != t.DELAYED_COPY:
+        if gone > 0:
+            reduce(state.book, own.slot, gone)
+            own.acted_at = state.now_ns
     else:
-        cancel(state.book, own.slot)
-    own.acted_at = state.now_ns
-    finish(state, params, at, t.CANCELLED, reason)
+        lift(state, params, at)
+        own.status = t.RECEIVED
+        own.limit_ticks = limit_ticks
+    own.gone_lots += gone
+    acknowledge(state, params, at, t.REPLACED_ACK)
+    if own.status == t.RESTING:
+        return
+    if own.kind == t.POST_ONLY and crosses(state, own):
+        finish(state, params, at, t.CANCELLED, t.WOULD_CROSS)
+        return
+    left = trade(state, params, output, at)
+    if left == 0:
+        finish(state, params, at, t.FILLED, t.OK)
+    else:
+        rest(state, params, at, left)
 
 
 @kernel
@@ -239,6 +342,20 @@ def requote(state, params, output, px, cause):
                 rest_rung(venue, state.book, rules, half, wanted, left)
     if read_touch(venue.quote, state.book):
         publish(state, params, cause, 0)
+
+
+@kernel
+def trade_passes(state, params, output, half, px, lots):
+    """A recorded trade: where an own order rests at its price or better, the queue is worked off.
+
+    Elsewhere the recorded levels tell the story by themselves.
+    """
+    for at in range(t.N_OWN):
+        own = state.own[at]
+        if own.used and own.status == t.RESTING and (1 - own.side) >> 1 != half:
+            if (own.limit_ticks - px) * own.side >= 0:
+                take(state, params, output, half, px, lots, -1)
+                return
 
 
 @kernel

@@ -16,8 +16,10 @@ from lablib.kernels.exchange import (
     arrive,
     cross_resting,
     publish,
+    replace_own,
     requote,
     set_level,
+    trade_passes,
     withdraw_own,
 )
 from lablib.kernels.jit import kernel
@@ -111,6 +113,9 @@ def tape_event(state, params, output, event):
             publish(state, params, state.tape_events, 0)
     elif kind == t.TRADE:
         state.venue.trades += 1
+        if state.desk.resting > 0:
+            half = (1 - event.side) >> 1
+            trade_passes(state, params, output, half, event.ticks, event.lots)
     elif kind == t.CLEAR:
         clear_replayed(state.book)
 
@@ -136,13 +141,17 @@ def request(state, params, output, message):
     """One of our requests has reached the venue."""
     if message.kind == t.NEW:
         arrive(state, params, output, message.ref, message.cause)
-    elif message.kind == t.CANCEL:
-        withdraw_own(state, params, message.ref, t.OK)
-    else:
+        return
+    if message.kind == t.HALT:
         for at in range(t.N_OWN):
             withdraw_own(state, params, at, t.HALTED)
-        if params.venue.model != t.DELAYED_COPY and read_touch(state.venue.quote, state.book):
-            publish(state, params, message.cause, 1)
+    elif state.own[message.ref].intent == message.c:
+        if message.kind == t.CANCEL:
+            withdraw_own(state, params, message.ref, t.OK)
+        else:
+            replace_own(state, params, output, message.ref, message.a, message.b)
+    if params.venue.model != t.DELAYED_COPY and read_touch(state.venue.quote, state.book):
+        publish(state, params, message.cause, 1)
 
 
 @kernel
@@ -206,10 +215,9 @@ def advance(state, params, tape, output, until_ns, last_source):
             look(state, params, output)
         elif source == t.SEND:
             wire = state.wires[t.DECISION]
-            at = wire.messages[front(wire)].ref
+            send(state, params, output, wire.messages[front(wire)])
             taken(wire)
             due[t.SEND] = next_due(wire)
-            send(state, params, output, at)
         elif source == t.ARRIVAL:
             wire = state.wires[t.ORDER_ENTRY]
             request(state, params, output, wire.messages[front(wire)])

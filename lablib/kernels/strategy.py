@@ -59,41 +59,6 @@ def observe(seen, px):
 
 
 @kernel
-def decide(strategy, seen, desk, risk, params, on_clock):
-    """Fill in `action`, `want_exit` and `want_entry` for this look."""
-    rules = params.strategy
-    strategy.divergence = divergence_of(seen)
-    action = signal(strategy.divergence, rules.threshold)
-    strategy.action = action
-    strategy.want_exit = 0
-    strategy.want_entry = 0
-    held = desk.account.position
-    holding = 1 if held > 0 else (-1 if held < 0 else 0)
-    if risk.halted:
-        if params.risk.flatten_on_halt and holding != 0 and desk.exit_pending == 0:
-            strategy.want_exit = 1
-        return
-    if rules.name == t.IDLE:
-        return
-    if holding != 0 and desk.exit_pending == 0:
-        if rules.exit == t.EXIT_OPPOSITE:
-            leave = action == -holding
-        elif rules.exit == t.EXIT_CLOSE:
-            leave = strategy.divergence * holding <= 0.0
-        elif rules.exit == t.EXIT_TIME:
-            leave = strategy.overdue != 0
-        else:
-            leave = False
-        strategy.want_exit = 1 if leave else 0
-    if on_clock and action != 0:
-        entering = desk.pending_buy if action > 0 else desk.pending_sell
-        if desk.exit_side == action:
-            entering -= desk.exit_pending
-        if rules.stack or (holding != action and entering == 0):
-            strategy.want_entry = action
-
-
-@kernel
 def size_of(seen, desk, params):
     """Lots of one entry: equity times the order's share, over the seen mid, rounded down."""
     notional = desk.account.equity * params.risk.max_position_pct * params.risk.size_multiple
@@ -103,3 +68,93 @@ def size_of(seen, desk, params):
     if lots < 1.0:
         return 0
     return int(min(lots, 1073741824.0))
+
+
+@kernel
+def ask_new(strategy, kind, side, lots, limit_ticks, is_exit):
+    """Ask for a new order."""
+    intent = strategy.intents[strategy.asked]
+    intent.act = t.NEW
+    intent.kind = kind
+    intent.side = side
+    intent.lots = lots
+    intent.limit_ticks = limit_ticks
+    intent.is_exit = is_exit
+    strategy.asked += 1
+
+
+@kernel
+def ask_change(strategy, act, at, lots, limit_ticks):
+    """Ask for an own order to be cancelled or replaced."""
+    intent = strategy.intents[strategy.asked]
+    intent.act = act
+    intent.at = at
+    intent.lots = lots
+    intent.limit_ticks = limit_ticks
+    intent.is_exit = 0
+    strategy.asked += 1
+
+
+@kernel
+def wants_exit(strategy, desk, risk, params, holding):
+    """Whether a position should be closed now."""
+    if holding == 0 or desk.exit_pending != 0:
+        return False
+    if risk.halted:
+        return params.risk.flatten_on_halt != 0
+    rule = params.strategy.exit
+    if rule == t.EXIT_OPPOSITE:
+        return strategy.action == -holding
+    if rule == t.EXIT_CLOSE:
+        return strategy.divergence * holding <= 0.0
+    if rule == t.EXIT_TIME:
+        return strategy.overdue != 0
+    return False
+
+
+@kernel
+def may_enter(strategy, desk, params, holding, side):
+    """No second entry on a side while a position or an entry is open, unless stacking."""
+    if params.strategy.stack:
+        return True
+    entering = desk.pending_buy if side > 0 else desk.pending_sell
+    if desk.exit_side == side:
+        entering -= desk.exit_pending
+    return holding != side and entering == 0
+
+
+@kernel
+def follow_edge(strategy, seen, own, desk, params, holding, on_clock):
+    """Passive divergence: join the queue on the side of the signal, leave when the edge has gone."""
+    for half in range(2):
+        at = desk.quote[half] - 1
+        side = 1 - 2 * half
+        if at >= 0 and not own[at].amending and strategy.divergence * side <= 0.0:
+            ask_change(strategy, t.CANCEL, at, 0, 0)
+    side = strategy.action
+    if on_clock and side != 0 and may_enter(strategy, desk, params, holding, side):
+        touch = seen.bid if side > 0 else seen.ask
+        ask_new(strategy, t.POST_ONLY, side, size_of(seen, desk, params), touch, 0)
+
+
+@kernel
+def decide(strategy, seen, own, desk, risk, params, on_clock):
+    """Fill in the raw signal and the requests of this look."""
+    rules = params.strategy
+    strategy.asked = 0
+    strategy.divergence = divergence_of(seen)
+    strategy.action = signal(strategy.divergence, rules.threshold)
+    if rules.name == t.IDLE and not risk.halted:
+        return
+    held = desk.account.position
+    holding = 1 if held > 0 else (-1 if held < 0 else 0)
+    if wants_exit(strategy, desk, risk, params, holding):
+        ask_new(strategy, t.MARKET, -holding, abs(held), 0, 1)
+    if risk.halted:
+        return
+    if rules.name == t.PASSIVE_DIVERGENCE:
+        follow_edge(strategy, seen, own, desk, params, holding, on_clock)
+    elif on_clock and strategy.action != 0:
+        side = strategy.action
+        if may_enter(strategy, desk, params, holding, side):
+            ask_new(strategy, t.MARKET, side, size_of(seen, desk, params), 0, 0)

@@ -36,6 +36,7 @@ N_MESSAGES = 2_048  # messages in flight on one wire; a power of two
 N_OWN = 256  # own orders between creation and final acknowledgement
 N_LADDER = 64  # levels a maker quotes on each side
 N_MEMORY = 16  # floats an own strategy may keep
+N_INTENTS = 8  # requests of one look
 SUB_BITS = 7  # histogram: 128 buckets per doubling, relative error below 1/128
 N_BUCKETS = (62 - SUB_BITS) * (1 << SUB_BITS) + (1 << SUB_BITS)
 
@@ -74,17 +75,17 @@ CONSTANT, UNIFORM, LOGNORMAL = range(3)
 DELAYED_COPY, MAKERS, RECORDED = range(3)
 
 # Strategy names and exits.
-IDLE, DIVERGENCE = range(2)
+IDLE, DIVERGENCE, PASSIVE_DIVERGENCE, MARKET_MAKER = range(4)
 EXIT_NEVER, EXIT_OPPOSITE, EXIT_CLOSE, EXIT_TIME = range(4)
 
 # Regimes, of the generator and as the strategy estimates them.
 CALM, NORMAL, VOLATILE = range(3)
 
 # Order kinds and what a message on the order-entry wire asks for.
-LIMIT, IOC, MARKET = range(3)
-NEW, CANCEL, HALT = range(3)
+LIMIT, IOC, MARKET, FOK, POST_ONLY = range(5)
+NEW, CANCEL, HALT, REPLACE = range(4)
 # What a message on the ack wire tells.
-FILL_ACK, DONE_ACK = range(2)
+FILL_ACK, DONE_ACK, REPLACED_ACK = range(3)
 
 # Order status.
 CREATED, RECEIVED, RESTING, FILLED, CANCELLED, REJECTED = range(6)
@@ -105,8 +106,17 @@ CREATED, RECEIVED, RESTING, FILLED, CANCELLED, REJECTED = range(6)
     DAILY_LOSS,
     MANUAL,
     INVARIANT,
-) = range(14)
-N_REASONS = 14
+    WOULD_CROSS,
+    NOT_ALL,
+    SELF_TRADE,
+    OPEN_ORDERS,
+    ORDER_RATE,
+    PRICE_COLLAR,
+    DRAWDOWN,
+    LOSS_STREAK,
+    STALE_FEED,
+) = range(23)
+N_REASONS = 23
 REASONS = (
     "",
     "halted",
@@ -122,6 +132,15 @@ REASONS = (
     "daily_loss_cap",
     "manual",
     "invariant",
+    "would_cross",
+    "not_all_at_once",
+    "self_trade",
+    "open_orders",
+    "order_rate",
+    "price_collar",
+    "drawdown_cap",
+    "loss_streak",
+    "stale_feed",
 )
 
 # Whose order rests in the book.
@@ -276,9 +295,11 @@ DESK = table(
     ("pending_sell", i8),
     ("exit_pending", i8),  # of those, lots meant to close: one exit at a time
     ("exit_side", i8),  # and its side, 0 when none
+    ("quote", i8, (2,)),  # own order working as our bid, as our ask: its place + 1, 0 when none
     ("open_orders", i8),
     ("last_order_id", i8),  # ids count from 1
-    ("resting", i8),  # own limit orders at a venue without a book
+    ("last_intent", i8),
+    ("resting", i8),  # own limit orders resting at the venue
 )
 OWN_ORDER = table(
     ("order_id", i8),
@@ -303,8 +324,20 @@ OWN_ORDER = table(
     ("held_lots", i8),  # filled while the ack wire was crowded: told with the next acknowledgement
     ("held_value", i8),
     ("held_fee", i8),
+    ("gone_lots", i8),  # taken off by replaces and not told yet
     ("slot", i8),  # in the book, 0 when not resting
     ("used", i8),
+    ("intent", i8),  # which wish it came from: tells an order from the next one in its place
+    ("amending", i8),  # cancels and replaces in flight
+)
+INTENT = table(
+    ("act", i8),  # NEW, CANCEL, REPLACE
+    ("at", i8),  # own order meant, of CANCEL and REPLACE
+    ("kind", i8),
+    ("side", i8),
+    ("lots", i8),
+    ("limit_ticks", i8),
+    ("is_exit", i8),
 )
 STRATEGY = table(
     ("clock", i8),  # decisions so far
@@ -316,8 +349,8 @@ STRATEGY = table(
     ("exit_cause", i8),  # what the timer's order is keyed by
     ("exit_number", i8),
     ("action", i8),  # raw signal at the last look
-    ("want_exit", i8),  # what the last look asked for
-    ("want_entry", i8),  # side, 0 for none
+    ("asked", i8),  # requests of the last look
+    ("intents", INTENT, (N_INTENTS,)),
     ("divergence", f8),
     ("memory", f8, (N_MEMORY,)),
 )

@@ -74,9 +74,9 @@ def free_own(state):
 
 
 @kernel
-def intend(state, params, side, lots, is_exit, cause, number):
-    """An order is wanted: it counts as pending from now on, and leaves when thought over."""
-    if lots <= 0:
+def intend(state, params, intent, cause, number):
+    """A new order is wanted: it counts as pending from now on, and leaves when thought over."""
+    if intent.lots <= 0:
         state.risk.rejected[t.SIZE_ZERO] += 1
         return
     at = free_own(state)
@@ -87,11 +87,11 @@ def intend(state, params, side, lots, is_exit, cause, number):
     own = state.own[at]
     own.used = 1
     own.order_id = 0
-    own.kind = t.MARKET
-    own.side = side
-    own.lots = lots
-    own.limit_ticks = 0
-    own.is_exit = is_exit
+    own.kind = intent.kind
+    own.side = intent.side
+    own.lots = intent.lots
+    own.limit_ticks = intent.limit_ticks
+    own.is_exit = intent.is_exit
     own.status = t.CREATED
     own.reason = t.OK
     own.created_at = -1
@@ -106,20 +106,45 @@ def intend(state, params, side, lots, is_exit, cause, number):
     own.filled = 0
     own.known = 0
     own.slot = 0
-    if side > 0:
-        desk.pending_buy += lots
+    own.amending = 0
+    desk.last_intent += 1
+    own.intent = desk.last_intent
+    if own.side > 0:
+        desk.pending_buy += own.lots
     else:
-        desk.pending_sell += lots
-    if is_exit:
-        desk.exit_pending += lots
-        desk.exit_side = side
+        desk.pending_sell += own.lots
+    if own.is_exit:
+        desk.exit_pending += own.lots
+        desk.exit_side = own.side
+    elif own.kind == t.LIMIT or own.kind == t.POST_ONLY:
+        desk.quote[(1 - own.side) >> 1] = at + 1
     desk.open_orders += 1
+    think(state, params, t.NEW, at, 0, 0, cause, number)
+
+
+@kernel
+def amend(state, params, intent, cause, number):
+    """A cancel or a replace is wanted of an own order that is still open."""
+    own = state.own[intent.at]
+    if own.used:
+        own.amending += 1
+        think(state, params, intent.act, intent.at, intent.lots, intent.limit_ticks, cause, number)
+
+
+@kernel
+def think(state, params, act, at, lots, limit_ticks, cause, number):
+    """Put a request on the wire of our own thinking."""
     wire = state.wires[t.DECISION]
     delay = delay_ns(params, t.DECISION, t.DECISION, cause, number)
     message = wire.messages[post(wire, state.now_ns, delay)]
+    message.kind = act
     message.ref = at
-    message.info_ns = own.info_ns
+    message.info_ns = state.seen.info_ns
     message.cause = cause
+    message.a = lots
+    message.b = limit_ticks
+    message.c = state.own[at].intent
+    message.d = number
     state.due[t.SEND] = next_due(wire)
 
 
@@ -143,7 +168,11 @@ def close_order(state, output, at):
     """The order's fate is known: write its row and free its place."""
     own = state.own[at]
     forget(state, at, own.lots - own.known)
-    state.desk.open_orders -= 1
+    desk = state.desk
+    desk.open_orders -= 1
+    half = (1 - own.side) >> 1
+    if desk.quote[half] == at + 1:
+        desk.quote[half] = 0
     row = output.orders[output.cursor.orders]
     output.cursor.orders += 1
     row.order_id = own.order_id
@@ -165,8 +194,33 @@ def close_order(state, output, at):
 
 
 @kernel
-def send(state, params, output, at):
-    """An order has been thought over: check it against the limits as they stand now, and send it."""
+def send(state, params, output, message):
+    """A request has been thought over and leaves us."""
+    if message.kind == t.NEW:
+        send_order(state, params, output, message.ref)
+        return
+    own = state.own[message.ref]
+    wire = state.wires[t.ORDER_ENTRY]
+    if not own.used or own.intent != message.c or own.order_id == 0:
+        return  # its order is done with
+    if room(wire) == 0:
+        state.risk.rejected[t.WIRE_FULL] += 1
+        own.amending -= 1
+        return
+    delay = delay_ns(params, t.CANCEL_ENTRY, t.CANCEL_ENTRY, message.cause, message.d)
+    letter = wire.messages[post(wire, state.now_ns, delay)]
+    letter.kind = message.kind
+    letter.ref = message.ref
+    letter.cause = message.cause
+    letter.a = message.a
+    letter.b = message.b
+    letter.c = message.c
+    state.due[t.ARRIVAL] = next_due(wire)
+
+
+@kernel
+def send_order(state, params, output, at):
+    """Check a new order against the limits as they stand now, and send it."""
     own = state.own[at]
     desk = state.desk
     desk.last_order_id += 1
@@ -243,8 +297,11 @@ def learn(state, params, output, message):
             state.strategy.overdue = 0
         else:
             ask_look(state)
+    forget(state, at, message.d)  # lots a replace took off
     if message.kind == t.DONE_ACK:
         close_order(state, output, at)
+    elif message.kind == t.REPLACED_ACK:
+        own.amending -= 1
 
 
 @kernel
@@ -256,7 +313,7 @@ def look(state, params, output):
     on_clock = now == strategy.next_clock_ns or strategy.fresh
     if strategy.exit_ns <= now:
         strategy.overdue = 1
-    decide(strategy, state.seen, state.desk, state.risk, params, on_clock)
+    decide(strategy, state.seen, state.own, state.desk, state.risk, params, on_clock)
     cause = 2 * state.seen.cause + 1
     number = state.seen.number
     if on_clock:
@@ -273,17 +330,19 @@ def look(state, params, output):
     strategy.fresh = 0
     if strategy.exit_ns <= now:
         strategy.exit_ns = t.FAR
-    if strategy.want_exit:
-        held = state.desk.account.position
-        intend(state, params, -1 if held > 0 else 1, abs(held), 1, cause, number)
-    if strategy.want_entry != 0:
-        lots = size_of(state.seen, state.desk, params)
-        intend(state, params, strategy.want_entry, lots, 0, cause, number + 1)
-        if rules.exit == t.EXIT_TIME:
-            strategy.overdue = 0
-            strategy.exit_ns = now + rules.exit_after_ns
-            strategy.exit_cause = cause
-            strategy.exit_number = number + _GENERATION
+    for k in range(strategy.asked):
+        intent = strategy.intents[k]
+        if intent.act != t.NEW:
+            amend(state, params, intent, cause, number + 1 + k)
+        elif intent.is_exit:
+            intend(state, params, intent, cause, number)
+        else:
+            intend(state, params, intent, cause, number + 1 + k)
+            if rules.exit == t.EXIT_TIME:
+                strategy.overdue = 0
+                strategy.exit_ns = now + rules.exit_after_ns
+                strategy.exit_cause = cause
+                strategy.exit_number = number + _GENERATION
     state.due[t.LOOK] = min(strategy.next_clock_ns, strategy.look_ns, strategy.exit_ns)
 
 
