@@ -24,9 +24,8 @@ def check_seed(seed: object) -> int:
 
 def generator(seed: int, source: int, block: int) -> np.random.Generator:
     """The generator of one block; Philox's counter leaves 2**64 draws to each."""
-    key = np.array(
-        [seed, source], np.uint64
-    )  # a list with a seed from 2**63 on would become floats
+    # As an array: a list with a seed from 2**63 on would become floats.
+    key = np.array([seed, source], np.uint64)
     return np.random.Generator(np.random.Philox(key=key, counter=[0, block, 0, 0]))
 
 
