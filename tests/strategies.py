@@ -1,0 +1,94 @@
+"""Random scenarios for hypothesis: short, busy, and fond of corners."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from lablib.config import SimConfig
+from lablib.kernels.jit import COMPILED
+
+PLAIN = not COMPILED  # a hundred times slower: sizes shrink
+
+
+def milliseconds(low: float, high: float) -> st.SearchStrategy[float]:
+    """Whole microseconds, so that a failure reads well."""
+    return st.integers(round(low * 1_000), round(high * 1_000)).map(lambda us: us / 1_000)
+
+
+@st.composite
+def delays(draw: st.DrawFn, *, least_ms: float = 0.0, most_ms: float = 40.0) -> Any:
+    """A wire: nothing, a number or a model, perhaps with spikes; never below `least_ms`."""
+    some = milliseconds(least_ms, most_ms)
+    kind = draw(st.sampled_from(["least", "number", "constant", "uniform", "lognormal"]))
+    if kind == "least":
+        return least_ms
+    if kind == "number":
+        return draw(some)
+    if kind == "constant":
+        model = {"model": kind, "ms": draw(some)}
+    elif kind == "uniform":
+        model = {"model": kind, "base_ms": draw(some), "jitter_ms": draw(milliseconds(0, most_ms))}
+    else:
+        model = {"model": kind, "median_ms": draw(milliseconds(0.001, most_ms))}
+        model |= {"sigma": draw(st.sampled_from([0.0, 0.3, 1.0])), "shift_ms": draw(some)}
+    if draw(st.booleans()):
+        model |= {"spike_probability": draw(st.sampled_from([0.01, 0.2, 1.0]))}
+        model |= {"spike_ms": draw(milliseconds(0.1, most_ms)), "spike_alpha": 1.5}
+    return model
+
+
+@st.composite
+def configs(draw: st.DrawFn, *, least_ms: float = 0.0, **fixed: Any) -> SimConfig:
+    """A scenario of either venue that trades a lot within some hundred ticks of the external price.
+
+    Parameters
+    ----------
+    least_ms
+        Least delay of each of our own wires.
+    fixed
+        Dotted fields, with a double underscore for the dot, that are not drawn.
+    """
+    of = st.sampled_from
+    model = draw(of(["delayed_copy", "makers"]))
+    changes: dict[str, Any] = {
+        "external.volatility_bps": draw(of([200.0, 44.72, 1_000.0])),
+        "external.interval_ms": draw(of([5.0, 1.0, 50.0])),
+        "external.regimes.enabled": draw(st.booleans()),
+        "external.regimes.mean_stay_s": 0.05,
+        "external.burst.enabled": draw(st.booleans()),
+        "external.burst.start_s": draw(of([0.0, 0.2])),
+        "external.burst.duration_s": 0.2,
+        "venue.model": model,
+        "venue.tick_size": draw(of([0.001, 0.01, 0.05])),
+        "venue.lot_size": draw(of([0.001, 0.1, 1.0])),
+        "venue.half_spread_ticks": draw(st.integers(model == "makers", 3)),
+        "venue.levels": draw(st.integers(1, 20)),
+        "venue.level_lots": draw(of([1, 3, 50, 1_000_000])),
+        "venue.fee_bps": draw(of([0.0, 2.0, -0.5, 37.1, -50.0])),
+        "latency.market_lag_ms": draw(delays()),
+        "strategy.threshold": draw(of([1e-4, 0.0, 5e-4])),
+        "strategy.decision_interval_ms": draw(of([5.0, 0.0, 1.0, 50.0])),
+        "strategy.exit": draw(of(["opposite", "close", "time", "never"])),
+        "strategy.exit_after_ms": draw(of([5.0, 0.0, 80.0])),
+        "strategy.stack": draw(st.booleans()),
+        "risk.max_position_pct": draw(of([0.1, 0.005, 1.0, 7.3])),
+        "risk.max_gross_pct": draw(of([10.0, 1.0, 0.02])),
+        "risk.daily_loss_cap_pct": draw(of([0.02, 1e-5, 5e-4, 1.0])),
+        "risk.day_length": draw(of(["90ms", "1s", "24h"])),
+        "risk.flatten_on_halt": draw(st.booleans()),
+        "risk.rearm_each_day": draw(st.booleans()),
+        "risk.check_notional": draw(st.booleans()),
+        "risk.size_multiple": draw(of([1.0, 1.0, 10.0])),
+    }
+    for wire in ("external_feed_ms", "venue_feed_ms", "decision_ms", "order_entry_ms", "ack_ms"):
+        changes[f"latency.{wire}"] = draw(delays(least_ms=least_ms))
+    changes["latency.cancel_ms"] = draw(st.none() | delays(least_ms=least_ms))
+    changes |= {name.replace("__", "."): value for name, value in fixed.items()}
+    return SimConfig().replace(changes)
+
+
+def seeds() -> st.SearchStrategy[int]:
+    """Every seed there is."""
+    return st.integers(0, (1 << 64) - 1)
