@@ -28,7 +28,7 @@ HALTING = ["--until", "30s", "--set", "risk.daily_loss_cap_pct=0.0000001"]
 def lablib(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
     """Run the command in a process of its own, piped."""
     return subprocess.run(
-        [sys.executable, "-m", "lablib", *args],
+        [sys.executable, "-P", "-m", "lablib", *args],
         capture_output=True,
         text=True,
         check=False,
@@ -213,7 +213,7 @@ def test_nothing_but_the_result_goes_down_a_pipe():
 def test_a_terminal_sees_a_progress_bar():
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 80))
-    command = [sys.executable, "-m", "lablib", "run", "--json", *BRIEF]
+    command = [sys.executable, "-P", "-m", "lablib", "run", "--json", *BRIEF]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs) as process:
         process.communicate()
     seen = os.read(ours, 1 << 20)
@@ -223,7 +223,7 @@ def test_a_terminal_sees_a_progress_bar():
 
 
 def test_a_reader_that_left_is_no_error():
-    command = [sys.executable, "-m", "lablib", "presets"]
+    command = [sys.executable, "-P", "-m", "lablib", "presets"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdout.close()
         assert process.stderr.read() == b""
@@ -231,7 +231,7 @@ def test_a_reader_that_left_is_no_error():
 
 
 def test_ctrl_c_ends_a_run_with_130_and_leaves_nothing(tmp_path):
-    command = [sys.executable, "-m", "lablib", "run", "--until", "100d"]
+    command = [sys.executable, "-P", "-m", "lablib", "run", "--until", "100d"]
     command += ["--output", str(tmp_path / "out")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         time.sleep(3)

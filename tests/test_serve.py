@@ -72,7 +72,7 @@ def server(tmp_path_factory) -> Iterator[Server]:
     spec = {"argv": ["/bin/false"], "display_name": "Decoy", "language": "python"}
     (decoy / "kernel.json").write_text(json.dumps(spec))
     log = home / "log"
-    command = [sys.executable, "-m", "lablib", "serve", "--port", "0", "--no-browser"]
+    command = [sys.executable, "-P", "-m", "lablib", "serve", "--port", "0", "--no-browser"]
     env = {**os.environ, "JUPYTER_PATH": str(home / "jupyter"), "JUPYTER_TOKEN": TOKEN}
     with (
         log.open("w") as out,
@@ -233,7 +233,16 @@ def test_an_empty_token_is_refused(capsys):
 
 
 def test_a_port_that_is_taken_is_named(server):
-    command = [sys.executable, "-m", "lablib", "serve", "--no-browser", "--port", str(server.port)]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "lablib",
+        "serve",
+        "--no-browser",
+        "--port",
+        str(server.port),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     last = done.stderr.splitlines()[-1]
