@@ -151,7 +151,9 @@ def trade_at_quote(state, params, output, at):
     touch = quote.ask if own.side > 0 else quote.bid
     for rung in range(params.venue.levels):
         px = touch + own.side * rung
-        if left == 0 or (own.kind != t.MARKET and (px - own.limit_ticks) * own.side > 0):
+        if left == 0 or px < 1:
+            break
+        if own.kind != t.MARKET and (px - own.limit_ticks) * own.side > 0:
             break
         lots = min(left, params.venue.level_lots)
         fill(state, params, output, at, px, lots, 0)
@@ -337,6 +339,9 @@ def requote(state, params, output, px, cause):
             wanted = rung_px(rules, half, px, rung)
             if ladder.slot[half, wanted % rules.levels] != 0:
                 continue
+            if wanted < 1:  # nobody bids nothing; looked at again once the price is higher
+                ladder.dirty = 1
+                break
             left = take(state, params, output, half, wanted, rules.level_lots, -1)
             if left > 0:
                 rest_rung(venue, state.book, rules, half, wanted, left)

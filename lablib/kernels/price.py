@@ -7,6 +7,12 @@ import math
 from lablib.kernels import tables as t
 from lablib.kernels.jit import kernel
 
+# Where a price stays, whatever the volatility: floats that a venue can still round to ticks, and a
+# move whose exponential is finite.
+_LOWEST = 2.0**-40
+_HIGHEST = 2.0**38
+_LARGEST_MOVE = 99.0
+
 
 @kernel
 def next_regime(regime, stay, u):
@@ -37,7 +43,8 @@ def external_path(params, carry, normals, uniforms, events):
             sigma *= params.regime_sigma[regime]
         if params.burst_from_ns <= now < params.burst_until_ns:
             sigma *= params.burst_sigma
-        px *= math.exp(sigma * normals[k])
+        px *= math.exp(min(sigma * normals[k], _LARGEST_MOVE))
+        px = min(max(px, _LOWEST), _HIGHEST)
         event = events[k]
         event.time_ns = now
         event.kind = t.EXTERNAL

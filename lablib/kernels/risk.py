@@ -63,7 +63,7 @@ def may_send(risk, desk, limits, order):
         return t.SIZE_ZERO
     if order.is_exit:
         return t.OK
-    unit = desk.account.mark * (t.MONEY // 2)
+    unit = desk.account.mark * (0.5 * t.MONEY)  # a float: a wild order must not wrap around
     equity = desk.account.equity
     if limits.check_notional and order.lots * unit > equity * limits.max_position_pct:
         return t.ORDER_NOTIONAL

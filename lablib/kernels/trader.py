@@ -203,7 +203,7 @@ def send(state, params, output, message):
     wire = state.wires[t.ORDER_ENTRY]
     if not own.used or own.intent != message.c or own.order_id == 0:
         return  # its order is done with
-    if room(wire) == 0:
+    if room(wire) <= 1:
         state.risk.rejected[t.WIRE_FULL] += 1
         own.amending -= 1
         return
@@ -234,7 +234,7 @@ def send_order(state, params, output, at):
         own.lots = lots
     reason = may_send(state.risk, desk, params.risk, own)
     wire = state.wires[t.ORDER_ENTRY]
-    if reason == t.OK and room(wire) == 0:
+    if reason == t.OK and room(wire) <= 1:  # the last place is the kill switch's
         reason = t.WIRE_FULL
     if reason != t.OK:
         own.status = t.REJECTED

@@ -17,8 +17,8 @@ _FAR_TICKS = t.N_LEVELS // 4  # a replayed level farther from the touch than thi
 
 @kernel
 def round_ticks(px):
-    """The venue tick nearest to an external price."""
-    return int(math.floor(px + 0.5))
+    """The venue tick nearest to an external price, at least one."""
+    return max(int(math.floor(px + 0.5)), 1)
 
 
 @kernel
