@@ -22,6 +22,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from lablib.errors import ConfigError
 from lablib.kernels import tables as t
@@ -44,6 +45,19 @@ class Section(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_truth(cls, data: Any) -> Any:
+        """Python counts True as 1; a person who writes `threshold = true` means something else."""
+        if isinstance(data, Mapping):
+            for name, field in cls.model_fields.items():
+                if isinstance(data.get(name), bool) and field.annotation is not bool:
+                    message = "{field}: true and false are no value here, got {value}"
+                    raise PydanticCustomError(
+                        "truth", message, {"field": name, "value": repr(data[name])}
+                    )
+        return data
 
 
 # ---------------------------------------------------------------------------------------------- wires
@@ -283,7 +297,10 @@ class RiskConfig(Section):
 
     @model_validator(mode="after")
     def _day(self) -> Self:
-        parse_duration(self.day_length)
+        try:
+            parse_duration(self.day_length)
+        except ConfigError as error:
+            raise ConfigError(f"risk.day_length: {error}") from None
         return self
 
 
@@ -434,9 +451,12 @@ def explain(error: ValidationError) -> str:
             continue
         if fault["type"] == "float_type" and isinstance(fault["input"], Mapping):
             continue
-        path = ".".join(str(part) for part in fault["loc"] if not _is_union_tag(str(part)))
+        parts = [str(part) for part in fault["loc"] if not _is_union_tag(str(part))]
+        path = ".".join(parts) or "config"
         if fault["type"] == "extra_forbidden":
             lines.append(f"{path}: no such field (value {fault['input']!r})")
+        elif fault["type"] == "truth":
+            lines.append(f"{path}.{fault['msg']}")
         elif fault["type"] == "missing":
             lines.append(f"{path}: required")
         else:

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 import numpy as np
+from pydantic import BaseModel
 
 from lablib.config import SimConfig
 from lablib.errors import ConfigError
@@ -110,7 +111,8 @@ class Simulation:
         self.market = market
         self.first_config = self.config = _on_market(as_config(config), market)
         self.commands: list[Command] = []
-        self._queue = deque(sorted(commands, key=lambda command: command.t_ns))
+        queue = (Command(c.t_ns, c.kind, c.field, _plain(c.value)) for c in commands)
+        self._queue = deque(sorted(queue, key=lambda command: command.t_ns))
         self._rehearse()
         self._params = self._to_params(self.config)
         self._state: Any = np.zeros(1, t.STATE)[0]
@@ -209,7 +211,7 @@ class Simulation:
         ConfigError
             An unknown kind or field, a value out of range, or a field that cannot change live.
         """
-        command = Command(self.now_ns + 1, kind, field, value)
+        command = Command(self.now_ns + 1, kind, field, _plain(value))
         self._configured(self.config, command)
         self._play(command.t_ns, t.LEARN)
         self._apply(command)
@@ -234,15 +236,18 @@ class Simulation:
             return config
         if command.kind != "set":
             raise ConfigError(f"commands: kind is set, halt or release, got {command.kind!r}")
-        if command.field.startswith(_FIXED):
-            raise ConfigError(
-                f"{command.field}: cannot change while the market runs (value {command.value!r})"
-            )
-        return config.replace({command.field: command.value})
+        changed = config.replace({command.field: command.value})
+        for name in _FIXED:  # a whole section may have been set
+            if changed.get(name) != config.get(name):
+                raise ConfigError(
+                    f"{name}: cannot change while the market runs (value {command.value!r})"
+                )
+        return changed
 
     def _apply(self, command: Command) -> None:
         self.commands.append(command)
         if command.kind == "halt":
+            self._drain()  # room for its row, however many commands fall between two events
             step.command_halt(self._state, self._params, self._output, t.MANUAL)
         elif command.kind == "release":
             step.command_release(self._state)
@@ -289,6 +294,19 @@ class Simulation:
             used = int(self._output.cursor.tape)
             self._tape_hash.update(self._tape[self._hashed : used].tobytes())
             self._hashed = used
+
+
+def _plain(value: Any) -> Any:
+    """A command's value as JSON holds it: what is recorded, digested and played again."""
+
+    def reduced(value: Any) -> Any:
+        if isinstance(value, BaseModel):
+            return value.model_dump(mode="json")
+        if isinstance(value, np.generic):
+            return value.item()
+        raise ConfigError(f"commands: no value for a field, {value!r}")
+
+    return json.loads(json.dumps(value, default=reduced))
 
 
 def _on_market(config: SimConfig, market: Market | None) -> SimConfig:

@@ -80,10 +80,9 @@ def _external(params: Any, config: SimConfig) -> None:
     params.regimes = regimes.enabled
     params.regime_sigma[:] = (regimes.calm_volatility, 1.0, regimes.volatile_volatility)
     params.regime_stay[:] = 0.5 ** (seconds / (regimes.mean_stay_s * 0.6931471805599453))
-    params.burst_from_ns = parse_duration(burst.start_s) if burst.enabled and burst.start_s else 0
-    params.burst_until_ns = (
-        params.burst_from_ns + parse_duration(burst.duration_s) if burst.enabled else 0
-    )
+    if burst.enabled:
+        params.burst_from_ns = ns(burst.start_s * 1_000)
+        params.burst_until_ns = params.burst_from_ns + ns(burst.duration_s * 1_000)
     params.burst_sigma = burst.volatility
 
 
