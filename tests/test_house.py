@@ -45,6 +45,17 @@ def test_making_a_config_does_not_load_numba():
     assert not modules & {"numba", "ipywidgets", "pandas"}
 
 
+def test_making_a_configs_controls_does_not_load_numba():
+    modules = loaded_by(
+        "import warnings, lablib\n"
+        "warnings.filterwarnings('ignore', category=DeprecationWarning)  # bqplot's own, at import\n"
+        "from lablib.widgets.controls import Controls\n"
+        "Controls(lablib.SimConfig(), 7, 'classroom', lambda *words: None)"
+    )
+    assert "ipywidgets" in modules
+    assert "numba" not in modules
+
+
 @pytest.mark.parametrize("name", lablib.__all__)
 def test_every_public_name_is_there(name):
     assert getattr(lablib, name) is not None
