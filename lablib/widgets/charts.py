@@ -7,13 +7,15 @@ from numpy.typing import NDArray
 
 from lablib.widgets import theme
 from lablib.widgets.panels import Clock, Panel, Ruler, assign, ended, f32, key, lines
-from lablib.widgets.view import COLUMNS, MARKS
+from lablib.widgets.reduce import COLUMNS
+from lablib.widgets.view import MARKS
 
 Floats = NDArray[np.floating]
 
 ACROSS = np.linspace(-1, 0, 2 * COLUMNS, endpoint=False) + 0.25 / COLUMNS
 ENDS = np.array([-1.0, 0.0])
 NOTHING = np.full(2 * COLUMNS, np.nan)  # yet
+UNKNOWN = np.full((2, 2), np.nan)
 
 _UP = np.array([[-0.5, 0.0, 0.5, -0.5, np.nan], [-1.0, 0.0, -1.0, -1.0, np.nan]])
 
@@ -81,7 +83,7 @@ class DivergenceChart(Panel):
         scales = {"x": clock.scale, "y": self.ruler.scale}
         self.threshold = lines(
             ENDS,
-            np.zeros((2, 2)),
+            UNKNOWN,
             (theme.MUTED,) * 2,
             scales,
             line_style="dashed",
@@ -127,7 +129,7 @@ class EquityChart(Panel):
         self.lines = lines(
             ACROSS,
             np.stack([NOTHING, NOTHING]),
-            (theme.BLUE, theme.PALE),
+            (theme.PALE, theme.BLUE),
             {"x": clock.scale, "y": self.ruler.scale},
             fill="between",
             fill_colors=[theme.ORANGE, theme.NONE],
@@ -145,7 +147,7 @@ class EquityChart(Panel):
     def draw(self, equity: Floats, peak: Floats) -> None:
         """Both in currency, less the starting cash."""
         self.ruler.follow(np.concatenate([equity, peak]))
-        assign(self.lines, y=ended([equity, peak]))
+        assign(self.lines, y=ended([peak, equity]))
 
 
 class PositionChart(Panel):
@@ -156,7 +158,7 @@ class PositionChart(Panel):
         scales = {"x": clock.scale, "y": self.ruler.scale}
         self.limits = lines(
             ENDS,
-            np.zeros((2, 2)),
+            UNKNOWN,
             (theme.ALARM,) * 2,
             scales,
             line_style="dashed",
@@ -164,7 +166,7 @@ class PositionChart(Panel):
         )
         self.order = lines(
             ENDS,
-            np.zeros((2, 2)),
+            UNKNOWN,
             (theme.MUTED,) * 2,
             scales,
             line_style="dashed",

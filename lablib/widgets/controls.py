@@ -143,7 +143,7 @@ class Controls:
 
     def _turned(self, dial: Dial) -> Callable[[Any], None]:
         def tell(_: Any) -> None:
-            if not self._quiet:
+            if dial.turned() and not self._quiet:
                 self._act("set", (dial.knob.path, dial.value))
 
         return tell

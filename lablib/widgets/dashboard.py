@@ -6,11 +6,14 @@ spread and their numbers stay readable.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as W  # noqa: N812 - the name its own manual uses
+import numpy as np
+from numpy.typing import NDArray
 
 from lablib.config import SimConfig
 from lablib.kernels import tables as t
@@ -18,6 +21,7 @@ from lablib.widgets import readouts, theme
 from lablib.widgets.charts import DivergenceChart, EquityChart, PositionChart, PriceChart
 from lablib.widgets.controls import Controls
 from lablib.widgets.panels import Clock, assign
+from lablib.widgets.reduce import step_outline, triggers
 from lablib.widgets.snapshots import BINS, LEVELS, DepthChart, LatencyChart
 from lablib.widgets.view import (
     ACTION,
@@ -28,14 +32,14 @@ from lablib.widgets.view import (
     PEAK,
     POSITION,
     View,
-    step_outline,
-    triggers,
 )
 
 if TYPE_CHECKING:
     from lablib.frame import Frame
+    from lablib.metrics import Latency
 
 SLOW_S = 0.22  # between two drawings of a slower panel
+BINS_PER_DECADE = 24
 
 
 class Dashboard:
@@ -58,6 +62,7 @@ class Dashboard:
         self.depth = DepthChart()
         self._head, self._kpis, self._tape = W.HTML(), W.HTML(), W.HTML()
         self._banner = W.HTML(layout={"display": "none"})
+        self._banner.add_class("lrl-banner")
         self.position.box.children = (*self.position.box.children, self._banner)
         self._slow: Sequence[Callable[[Frame, SimConfig, str], None]] = (
             self._draw_kpis,
@@ -125,8 +130,8 @@ class Dashboard:
         rows = view.lines()
         start = config.account.starting_cash
         self.prices.draw(rows[EXTERNAL], rows[MARKET], view.fills(t.BUY), view.fills(t.SELL))
-        asked = [triggers(rows[DIVERGENCE], rows[ACTION], side) for side in (t.BUY, t.SELL)]
-        self.divergence.draw(rows[DIVERGENCE], *asked, config.strategy.threshold)
+        buys, sells = (triggers(rows[DIVERGENCE], rows[ACTION], side) for side in (t.BUY, t.SELL))
+        self.divergence.draw(rows[DIVERGENCE], buys, sells, config.strategy.threshold)
         self.equity.draw(rows[EQUITY] - start, rows[PEAK] - start)
         one = order_lots(frame, config)
         self.position.draw(rows[POSITION], one, float(frame.gross_limit_lots))
@@ -139,7 +144,7 @@ class Dashboard:
             text = f"Halted: {reason}, at {readouts.clock(max(0, frame.halted_at_ns))}"
             if frame.overshoot > 0:
                 text += f"; {frame.overshoot:,.2f} lost beyond the cap"
-        assign(self._banner, value=f'<div class="lrl-banner">{text}</div>' if text else "")
+        assign(self._banner, value=text)
         assign(self._banner.layout, display="" if text else "none")
 
     def _draw_kpis(self, frame: Frame, config: SimConfig, state: str) -> None:
@@ -152,8 +157,7 @@ class Dashboard:
         seen = frame.latency
         if seen.count:
             ends = (seen.p50_ms, seen.p95_ms, seen.p99_ms)
-            exchange = frame.exchange_latency
-            self.latency.draw(seen.histogram(BINS), exchange.histogram(BINS), ends)
+            self.latency.draw(histogram(seen), histogram(frame.exchange_latency), ends)
 
     def _draw_depth(self, frame: Frame, config: SimConfig, state: str) -> None:
         levels = min(LEVELS, config.venue.levels)
@@ -181,6 +185,13 @@ class Dashboard:
         ticks = (frame.ask_px - frame.bid_px) / config.venue.tick_size
         late = (frame.external_px - frame.market_px) / config.venue.tick_size
         self.depth.say(f"spread {ticks:.0f} · external {readouts.signed(late, 1)} ticks away")
+
+
+def histogram(latency: Latency) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Edges in ms and counts, in as many bins as the values' number and spread can fill."""
+    (low, high), _ = latency.histogram(1)
+    fine = math.ceil(BINS_PER_DECADE * math.log10(high / low))
+    return latency.histogram(max(1, min(BINS, fine, 8 + int(latency.count**0.5))))
 
 
 def order_lots(frame: Frame, config: SimConfig) -> float:

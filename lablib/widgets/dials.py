@@ -46,6 +46,7 @@ class Dial:
             self._step = max(tick_step(self._high - self._low, STEPS), float(knob.whole))
             self.slider = W.FloatSlider(self._low, min=self._low, max=self._high, **traits)
         self.slider.add_class("lrl-" + knob.path.replace(".", "-").replace("_", "-"))
+        self._known: float | int = math.nan
         self._note = W.HTML(layout={"display": "none"})
         self.box = W.VBox([self.slider, self._note])
         self.show(value)
@@ -54,6 +55,14 @@ class Dial:
     def value(self) -> float | int:
         """The field's value where the slider stands."""
         return self.knob.meant(self.slider.value)
+
+    def turned(self) -> bool:
+        """Whether the slider stands elsewhere than when last asked or set.
+
+        A browser reports back what it was sent, rounded its own way: that is nobody's wish.
+        """
+        before, self._known = self._known, self.value
+        return before != self._known
 
     def show(self, value: Any) -> None:
         """Stand where the config stands; a value beyond the usual range widens the slider."""
@@ -70,6 +79,7 @@ class Dial:
             slider.min, slider.max = min(slider.min, low), max(slider.max, high)
             assign(slider, value=shown)
             slider.min, slider.max = low, high
+        self._known = self.value
         self.settle(law(value))
 
     def _fine(self, value: float) -> float:

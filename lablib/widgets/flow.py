@@ -51,10 +51,9 @@ class Flow:
         self._mark = W.HTML()
         self._answer = _Answer()
         self._answer.observe(self._hear, "value")
-        link = W.jsdlink((self._mark, "value"), (self._answer, "value"))
+        self._link = W.jsdlink((self._mark, "value"), (self._answer, "value"))
         self.widget = W.VBox([self._mark, self._answer])
         self.widget.add_class("lrl-hidden")
-        self.links = (link,)
 
     @property
     def in_flight(self) -> int:
@@ -94,6 +93,16 @@ class Flow:
         except TimeoutError:
             return False
         return True
+
+    @property
+    def words(self) -> str:
+        """How the frames flow, in words."""
+        lag = f"lag {1e3 * self.lag_s:.0f} ms"
+        return f"{self.frames_per_s:.0f} frames/s · {lag} · {self.in_flight} in flight"
+
+    def close(self) -> None:
+        """Give back the link, which hangs on nothing."""
+        self._link.close()
 
     def forget(self) -> None:
         """Count what is on the way as lost: a viewer may have gone with it."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lablib.config import SimConfig
 from lablib.errors import ConfigError, LabError
+from lablib.kernels import tables as t
 from lablib.presets import SCENARIOS
 from lablib.widgets import permalink
 from lablib.widgets.knobs import knobs
@@ -130,6 +131,16 @@ def _equal(one: SimConfig, other: SimConfig) -> bool:
 
 
 _LIVE = frozenset(knob.path for knob in knobs() if knob.live)
+
+
+def open_session(config: SimConfig, seed: int) -> Session:
+    """A session whose kernels are ready: what has to be compiled is compiled here."""
+    from lablib.session import Session
+
+    rehearsal = Session(config, seed=seed)
+    rehearsal.start()
+    rehearsal.advance(t.NS_PER_S)
+    return Session(config, seed=seed)
 
 
 def scenario_of(preset_or_config: Any) -> tuple[SimConfig, str]:

@@ -80,7 +80,7 @@ class Knob:
 
     def meant(self, shown: float) -> float | int:
         """The field's value where the slider stands."""
-        value = round(shown / self.scale, 12)
+        value = round(round(shown, 9) / self.scale, 12)
         return round(value) if self.whole else value
 
 

@@ -168,3 +168,20 @@ class Clock:
         # A browser writes the number 0.0 as "0".
         labels = dict(zip(map(str, self.AT), texts, strict=False))
         assign(self.axis, tick_labels={**labels, "-1": texts[0], "0": "now"})
+
+
+def family(widget: Any) -> list[Any]:
+    """A widget and all that hang on it, each once."""
+    found: dict[int, Any] = {}
+    waiting = [widget]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, W.Widget):
+            if id(item) not in found:
+                found[id(item)] = item
+                waiting += [getattr(item, name) for name in item.keys]
+        elif isinstance(item, dict):
+            waiting += item.values()
+        elif isinstance(item, list | tuple):
+            waiting += item
+    return list(found.values())

@@ -7,12 +7,11 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from lablib.kernels import tables as t
-from lablib.widgets.view import reason
 
 if TYPE_CHECKING:
     from lablib.frame import Frame
 
-LINES = 7  # of the event tape that are shown
+LINES = 8  # of the event tape that are shown
 
 _KINDS = {t.LIMIT: "limit", t.IOC: "IOC", t.MARKET: "market"}
 _STATUS = {
@@ -55,6 +54,15 @@ def milliseconds(value: float) -> str:
             )
             return f"{scaled:.{digits}f} {unit}"
     raise AssertionError("unreachable")
+
+
+def reason(code: int) -> str:
+    """A reason code in words.
+
+    >>> reason(t.DAILY_LOSS)
+    'daily loss cap'
+    """
+    return t.REASONS[code].replace("_", " ") if 0 <= code < len(t.REASONS) else f"reason {code}"
 
 
 def signed(value: float, digits: int = 2) -> str:
@@ -199,6 +207,8 @@ def _fate(row: Any) -> str:
 
 
 def status(lines: Sequence[str], *, bad: bool = False) -> str:
-    """The status line; errors stand out."""
+    """The status line; errors stand out. No lines, no status."""
+    if not lines:
+        return ""
     text = "<br>".join(escape(line) for line in lines)
     return f'<div class="lrl-status {"bad" if bad else ""}" role="status">{text}</div>'

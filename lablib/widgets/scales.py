@@ -99,4 +99,4 @@ class Span:
         """Round values within the range, but none in the corner where the other axis has its first label."""
         corner = self.low if self.from_zero else self.low + 0.05 * (self.high - self.low)
         first, last = math.ceil(corner / self.step - 1e-9), math.floor(self.high / self.step + 1e-9)
-        return np.arange(first, last + 1) * self.step
+        return np.arange(first, last + 1, dtype=np.float64) * self.step

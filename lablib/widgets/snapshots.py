@@ -11,16 +11,18 @@ from lablib.widgets.panels import Panel, Ruler, assign, axis, ended, f32, key, l
 from lablib.widgets.scales import tick_format, tick_step
 
 Floats = NDArray[np.floating]
+Counts = NDArray[np.int64]
 
 BINS = 40
 LEVELS = 32  # of a book side that are drawn
+THINNEST = 0.08  # decades a histogram spans at least
 
 
 class LatencyChart(Panel):
     """How long news takes to become a fill: a histogram on a logarithmic axis."""
 
-    DECADES = (-3, -2, -1, 0, 1, 2, 3, 4, 5)
-    NAMES = ("1 µs", "10 µs", "0.1", "1", "10", "100", "1 s", "10 s", "100 s")
+    DECADES = (-4, -3, -2, -1, 0, 1, 2, 3, 4, 5)
+    NAMES = ("", "≤ 1 µs", "10 µs", "0.1", "1", "10", "100", "1 s", "10 s", "100 s")
 
     def __init__(self) -> None:
         self.x = bq.LinearScale(min=-1.0, max=3.0, allow_padding=False)
@@ -70,8 +72,8 @@ class LatencyChart(Panel):
 
     def draw(
         self,
-        end_to_end: tuple[Floats, Floats],
-        exchange: tuple[Floats, Floats],
+        end_to_end: tuple[Floats, Counts],
+        exchange: tuple[Floats, Counts],
         percentiles_ms: tuple[float, float, float],
     ) -> None:
         """Histograms as (edges in ms, counts), percentiles p50, p95 and p99 in ms."""
@@ -80,7 +82,7 @@ class LatencyChart(Panel):
         known = x[np.isfinite(x)]
         if known.size:
             low = np.clip(np.floor(known.min()), self.DECADES[0], 0)
-            high = np.clip(np.ceil(known.max() + 0.05), low + 1, self.DECADES[-1])
+            high = np.clip(np.ceil(known.max() + 0.05), low + 3, self.DECADES[-1])
             if low < self.x.min or high > self.x.max or high - low < self.x.max - self.x.min - 1:
                 assign(self.x, min=float(low), max=float(high))
                 assign(self.x_axis, tick_values=np.arange(low + 1, high + 1))
@@ -89,13 +91,16 @@ class LatencyChart(Panel):
         assign(self.marks, x=f32(np.stack([at, at], axis=1)), y=f32([[0.0, 1.08]] * 3))
 
 
-def outline(edges_ms: Floats, counts: Floats) -> Floats:
-    """A histogram as a step line over log10 of milliseconds, scaled to a mode of one, shape (2, 2 * BINS + 2)."""
+def outline(edges_ms: Floats, counts: Counts) -> Floats:
+    """A histogram as a step line over log10 of milliseconds, scaled to a peak of one, shape (2, 2 * BINS + 2)."""
     out = np.full((2, 2 * BINS + 2), np.nan)
     top = counts.max(initial=0)
     if top > 0:
-        out[0, : 2 * edges_ms.size] = np.repeat(np.log10(np.maximum(edges_ms, 1e-3)), 2)
-        out[1, : 2 * edges_ms.size] = np.concatenate([[0], np.repeat(counts / top, 2), [0]])
+        edges = np.log10(edges_ms)
+        if edges[-1] - edges[0] < THINNEST:  # a constant delay is a bar, not a hair
+            edges = np.linspace(-0.5, 0.5, edges.size) * THINNEST + edges.mean()
+        out[0, : 2 * edges.size] = np.repeat(edges, 2)
+        out[1, : 2 * edges.size] = np.concatenate([[0], np.repeat(counts / top, 2), [0]])
     return out
 
 

@@ -15,7 +15,22 @@ COMPUTE_S = 0.025  # the engine's share of a frame at most: a slider must not wa
 ON_CHART_S = 30.0  # real seconds of a run that a chart shows, unless told otherwise
 HOUR, DAY = 3_600, 86_400
 # Windows whose thirds are round.
-SPANS = (3, 6, 15, 30, 60, 180, 360, 900, 1_800, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY)
+SPANS: tuple[int, ...] = (
+    3,
+    6,
+    15,
+    30,
+    60,
+    180,
+    360,
+    900,
+    1_800,
+    HOUR,
+    3 * HOUR,
+    6 * HOUR,
+    12 * HOUR,
+    DAY,
+)
 SPANS += (3 * DAY, 9 * DAY, 30 * DAY, 90 * DAY, 360 * DAY)
 
 
@@ -30,14 +45,16 @@ class Tempo:
         self._last = time.monotonic()
         self.window_s = ON_CHART_S
 
-    def choose_speed(self, speed: float) -> None:
-        """Simulated seconds per second; infinity is as fast as possible."""
-        self.pace = Pace(speed if speed < math.inf else None)
-        self._real = 0.0
+    def choose(self, what: str, value: float) -> None:
+        """Choose the `speed` in simulated seconds a second (infinity: as fast as possible) or the `window`.
 
-    def choose_window(self, window_s: float) -> None:
-        """Simulated seconds the charts show; 0 follows the speed."""
-        self._chosen_s = window_s
+        A window is in simulated seconds; 0 follows the speed.
+        """
+        if what == "window":
+            self._chosen_s = value
+        else:
+            self.pace = Pace(value if value < math.inf else None)
+            self._real = 0.0
 
     def restart(self) -> None:
         """Begin counting now."""
@@ -67,7 +84,8 @@ class Tempo:
             self.window_s = self._chosen_s
         else:
             speed = self.pace.speed if self.pace.speed is not None else self._real
-            wanted = max(ON_CHART_S * speed, SPANS[0])
+            # A young run gets a window it can fill; it widens as the run goes on.
+            wanted = max(SPANS[0], min(ON_CHART_S * speed, max(ON_CHART_S, view.now_s)))
             if not 0.4 * self.window_s <= wanted <= self.window_s:
                 self.window_s = next((span for span in SPANS if span >= wanted), SPANS[-1])
         view.window_s = self.window_s

@@ -41,7 +41,7 @@ def _icon(name: str, path: str) -> str:
         f"%3Cpath d='{path}'/%3E%3C/svg%3E\") center/contain no-repeat"
     )
     return (
-        f".lrl-{name}::before {{ content: ''; width: 12px; height: 12px; margin-right: 5px;"
+        f".lrl-{name}::before {{ content: ''; flex: none; width: 12px; height: 12px; margin-right: 5px;"
         f" background: currentColor; -webkit-mask: {mask}; mask: {mask}; }}"
     )
 
@@ -50,7 +50,7 @@ CSS = f"""
 .lrl {{ font-family: {FONT}; color: {INK}; background: {PAGE}; padding: 12px 16px 16px; gap: 10px;
   font-size: 13px; line-height: 1.35; overflow: visible;
   --jp-widgets-font-size: 12px; --jp-widgets-color: {INK}; --jp-widgets-label-color: {INK};
-  --jp-widgets-readout-color: {INK}; --jp-widgets-inline-height: 26px; --jp-widgets-margin: 0px;
+  --jp-widgets-readout-color: {INK}; --jp-widgets-inline-height: 24px; --jp-widgets-margin: 0px;
   --jp-widgets-slider-active-handle-color: {BLUE}; --jp-widgets-slider-handle-border-color: {BLUE};
   --jp-widgets-slider-track-thickness: 3px; --jp-widgets-slider-handle-size: 13px;
   --jp-widgets-input-border-color: #cbd4df; --jp-widgets-input-focus-border-color: {BLUE};
@@ -79,12 +79,12 @@ CSS = f"""
 .lrl-body {{ display: grid !important; grid-template-columns: 284px minmax(0, 1fr); gap: 10px;
   overflow: visible; }}
 .lrl-card, .lrl-panel {{ background: #fff; border: 1px solid {LINE}; border-radius: 8px; overflow: visible; }}
-.lrl-card {{ padding: 12px 12px 10px; gap: 6px; }}
-.lrl-card h2 {{ font-size: 12px; font-weight: 650; margin: 4px 0 1px; color: {INK}; }}
-.lrl-card .lrl-note {{ color: {MUTED}; font-size: 11.5px; line-height: 1.35; }}
+.lrl-card {{ padding: 12px 12px 8px; gap: 5px; }}
+.lrl-card h2 {{ font-size: 12.5px; font-weight: 650; margin: 5px 0 0; color: {INK}; }}
+.lrl-card .lrl-note {{ color: {MUTED}; font-size: 11.5px; line-height: 1.3; }}
 .lrl-main {{ gap: 10px; overflow: visible; min-width: 0; }}
 .lrl-main > .lrl-card {{ flex: 1 0 auto; }}
-.lrl-grid {{ display: grid !important; grid-template-columns: repeat(auto-fit, minmax(320px, 1fr));
+.lrl-grid {{ display: grid !important; grid-template-columns: repeat(auto-fit, minmax(310px, 1fr));
   gap: 10px; overflow: visible; }}
 .lrl-panel {{ padding: 8px 6px 0 10px; min-width: 0; position: relative; }}
 .lrl-panel .bqplot {{ min-width: 0; min-height: 0; margin: 0; }}
@@ -101,9 +101,10 @@ CSS = f"""
   width: 0; vertical-align: 0; }}
 .lrl-key i.dash::before {{ border-top-style: dashed; border-top-width: 2px; }}
 .lrl-now {{ color: {SLATE}; font-size: 12px; overflow: hidden; text-overflow: ellipsis; }}
-.lrl-banner {{ position: absolute; left: 64px; right: 18px; top: 58px; background: {ALARM}; color: #fff;
-  border-radius: 6px; padding: 7px 12px; font-size: 12.5px; font-weight: 600; text-align: center;
-  box-shadow: 0 2px 10px #0003; z-index: 2; pointer-events: none; }}
+.lrl .lrl-banner {{ position: absolute; left: 62px; right: 16px; top: 50px; width: auto; height: auto; z-index: 2;
+  pointer-events: none; background: {ALARM}; color: #fff; border-radius: 6px; box-shadow: 0 2px 8px #0003;
+  padding: 5px 10px 6px; text-align: center; }}
+.lrl .lrl-banner .widget-html-content {{ font-size: 12px; font-weight: 600; color: #fff; }}
 .lrl .bqplot.figure {{ --bq-axislabel-font: 11px {FONT}; --bq-axislabel-fill: {MUTED};
   --bq-axis-path-stroke: #cfd7e1; }}
 
@@ -127,7 +128,7 @@ CSS = f"""
 .lrl .widget-readout {{ font-variant-numeric: tabular-nums; min-width: 48px; max-width: 48px; text-align: right;
   padding: 0 3px; font-size: 12px; overflow: hidden; }}
 .lrl .lrl-more .jupyter-widget-Collapse-header {{ border: 0; border-top: 1px solid {LINE}; background: none;
-  padding: 8px 0 4px; font-size: 12px; font-weight: 650; color: {INK}; }}
+  padding: 7px 0 3px; font-size: 12.5px; font-weight: 650; color: {INK}; }}
 .lrl .lrl-more .jupyter-widget-Collapse-contents {{ border: 0; padding: 4px 0; background: none; }}
 .lrl .lrl-staged .widget-label {{ color: {ORANGE}; }}
 .lrl-status {{ font-size: 12px; line-height: 1.4; border-left: 3px solid {PALE}; padding: 3px 8px;
@@ -145,8 +146,6 @@ CSS = f"""
 .lrl-tape .sell {{ color: {ORANGE}; }}
 .lrl-tape tr.risk td {{ color: {ALARM}; font-weight: 600; }}
 .lrl-tape tr.command td {{ color: {MUTED}; }}
-@media (max-width: 1180px) {{ .lrl-body {{ grid-template-columns: 262px minmax(0, 1fr); }}
-  .lrl-grid {{ grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); }} }}
 """ + "\n".join(
     _icon(name, path)
     for name, path in (

@@ -1,143 +1,31 @@
 """Frames in, plain arrays out: what there is to draw, bounded however long a run lasts.
 
-Knows no widget and no browser. Rows of the newest samples stand in a ring of constant length; a
-drawing asks for a window of them and gets it reduced to columns of lowest and highest value, so that
-no spike is lost and a chart costs the same at any speed.
+Knows no widget and no browser. The newest samples and fills stand in rings of constant length; a
+drawing asks for a window of them.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from lablib.kernels import tables as t
+from lablib.widgets.reduce import COLUMNS, FINER, TIME, Floats, Ring, columns, newest, thinned
 
 if TYPE_CHECKING:
     from lablib.frame import Frame
 
-Floats = NDArray[np.float64]
-
-COLUMNS = 150  # across a chart; two points each
 ROWS = 8_192  # samples kept
+FILLS = 4_096  # fills kept for marking
 MARKS = 40  # places across a chart where one buy and one sell may be marked
-FILLS = 2_048  # fills kept for marking
 EVENTS = 64  # lines the event tape keeps
-BURST = 2 * COLUMNS  # rows one frame may add
 
 FIELDS = ("time", "external", "market", "divergence", "action", "equity", "peak", "position")
-TIME, EXTERNAL, MARKET, DIVERGENCE, ACTION, EQUITY, PEAK, POSITION = range(len(FIELDS))
+EXTERNAL, MARKET, DIVERGENCE, ACTION, EQUITY, PEAK, POSITION = range(TIME + 1, len(FIELDS))
 
 NS = 1e-9
-
-
-class Ring:
-    """The newest rows of a table, in order, in constant memory.
-
-    Every row is written twice, half a ring apart, so that the newest rows are always one piece.
-    """
-
-    def __init__(self, fields: int, capacity: int) -> None:
-        self.capacity = capacity
-        self._data = np.zeros((fields, 2 * capacity))
-        self._end = 0  # rows ever written
-
-    def extend(self, rows: Floats) -> None:
-        """Append columns of `rows`, shape (fields, n); beyond the capacity the oldest are lost."""
-        rows = rows[:, -self.capacity :]
-        at = (self._end + np.arange(rows.shape[1])) % self.capacity
-        self._data[:, at] = rows
-        self._data[:, at + self.capacity] = rows
-        self._end += rows.shape[1]
-
-    @property
-    def rows(self) -> Floats:
-        """All rows kept, oldest first, shape (fields, n); a view, overwritten by the next `extend`."""
-        count = min(self._end, self.capacity)
-        stop = self._end % self.capacity + self.capacity
-        return self._data[:, stop - count : stop]
-
-    def clear(self) -> None:
-        """Forget every row."""
-        self._end = 0
-
-
-def envelope(rows: Floats, starts: NDArray[np.intp]) -> Floats:
-    """Two rows for each bin that begins at `starts`: lowest and highest value of every field.
-
-    A field that rises over the bin has its lowest value first, one that falls its highest, so that
-    a line drawn through them leans as the data did. Shape (fields, 2 * bins).
-    """
-    low = np.minimum.reduceat(rows, starts, axis=1)
-    high = np.maximum.reduceat(rows, starts, axis=1)
-    last = np.append(starts[1:], rows.shape[1]) - 1
-    rising = rows[:, last] >= rows[:, starts]
-    pairs = np.empty((rows.shape[0], starts.size, 2))
-    pairs[:, :, 0] = np.where(rising, low, high)
-    pairs[:, :, 1] = np.where(rising, high, low)
-    return pairs.reshape(rows.shape[0], -1)
-
-
-def columns(rows: Floats, now_s: float, window_s: float, count: int = COLUMNS) -> Floats:
-    """The last `window_s` seconds as `2 * count` points, newest last.
-
-    Columns begin at whole multiples of their width, so that a spike keeps its shape while it
-    travels. A column without a row holds the value before it; before the first row all is NaN.
-
-    Parameters
-    ----------
-    rows
-        Shape (fields, n), field 0 the time in seconds, ascending.
-    now_s
-        Right end of the window.
-
-    Returns
-    -------
-    Shape (fields, 2 * count).
-    """
-    out = np.full((rows.shape[0], 2 * count), np.nan)
-    width = window_s / count
-    first = np.floor(now_s / width) - (count - 1)
-    bins = np.floor(rows[TIME] / width) - first
-    begin = int(np.searchsorted(bins, 0.0))
-    end = int(np.searchsorted(bins, count - 0.5))
-    column = bins[begin:end].astype(np.intp)
-    if column.size:
-        starts = np.flatnonzero(np.diff(column, prepend=-1))
-        filled = column[starts]
-        pairs = envelope(rows[:, begin:end], starts)
-        lasts = rows[:, begin + np.append(starts[1:], column.size) - 1]
-        # Which filled column each drawn column shows: itself, or the newest one before it.
-        shows = np.searchsorted(filled, np.arange(count), side="right") - 1
-        known = shows >= 0
-        own = np.zeros(count, bool)
-        own[filled] = True
-        held = np.repeat(lasts[:, shows], 2, axis=1)
-        exact = pairs.reshape(rows.shape[0], -1, 2)[:, shows].reshape(rows.shape[0], -1)
-        points = np.where(np.repeat(own, 2), exact, held)
-        out[:, np.repeat(known, 2)] = points[:, np.repeat(known, 2)]
-    if begin:  # the window opens in the middle of history: hold the last value before it
-        missing = np.isnan(out[TIME])
-        out[:, missing] = rows[:, begin - 1 : begin]
-    return out
-
-
-def triggers(divergence: Floats, action: Floats, side: int) -> Floats:
-    """The divergence where it asked for a trade on one side, NaN elsewhere.
-
-    Both are reduced by `columns`. A column asked when any of its samples did; it then shows the
-    stretch from zero to its extreme on that side.
-    """
-    value = side * divergence.reshape(-1, 2)
-    asked = (side * action.reshape(-1, 2) > 0).any(axis=1)
-    out = np.full(value.shape, np.nan)
-    out[asked, 0] = np.maximum(value[asked].min(axis=1), 0.0)
-    out[asked, 1] = value[asked].max(axis=1)
-    return side * out.ravel()
 
 
 @dataclass(slots=True)
@@ -172,12 +60,10 @@ class View:
     def push(self, frame: Frame) -> None:
         """Take in one frame."""
         self.frame = frame
-        rows = self._rows(frame)
-        self._ring.extend(_thinned(rows) if rows.shape[1] > BURST else rows)
-        fills = np.array(
-            [frame.fills["t_ns"] * NS, frame.fills["price_px"], frame.fills["side"]], np.float64
-        )
-        self._fills.extend(_spread(fills, 4 * MARKS))
+        self._ring.extend(thinned(self._rows(frame), self.window_s / (FINER * COLUMNS)))
+        fills = frame.fills
+        marks = np.array([fills["t_ns"] * NS, fills["price_px"], fills["side"]], np.float64)
+        self._fills.extend(newest(marks, self.window_s / (2 * MARKS)))
         self._note(frame)
 
     def _rows(self, frame: Frame) -> Floats:
@@ -239,66 +125,14 @@ class View:
         At most `MARKS`, the newest of each stretch of time. Shape (2, n).
         """
         kept = self._fills.rows
-        kept = kept[:, kept[2] == side]
         width = self.window_s / COLUMNS
         right = (np.floor(self.now_s / width) + 1) * width
-        age = (kept[0] - right) / self.window_s
-        inside = age > -1
-        return _spread(np.stack([age[inside], kept[1][inside]]), MARKS)
-
-
-def _thinned(rows: Floats) -> Floats:
-    starts = np.linspace(0, rows.shape[1], BURST // 2, endpoint=False).astype(np.intp)
-    out = envelope(rows, starts)
-    # Both rows of a bin come from it; time must not turn back when a field falls.
-    out[TIME] = np.sort(out[TIME])
-    return out
-
-
-def _spread(points: Floats, places: int) -> Floats:
-    """At most `places` of some points, spread evenly over their time (field 0), newest of each place."""
-    if points.shape[1] <= places:
-        return points
-    span = points[0, -1] - points[0, 0]
-    place = np.floor((points[0] - points[0, 0]) / (span or 1.0) * (places - 1))
-    return points[:, np.flatnonzero(np.diff(place, append=np.inf))]
+        kept = kept[:, (kept[2] == side) & (kept[0] > right - self.window_s)]
+        kept = newest(kept, self.window_s / MARKS)[:, -MARKS:]
+        return np.stack([(kept[0] - right) / self.window_s, kept[1]])
 
 
 def _order_time(row: Any) -> int:
     """When the fate of an order was known, or as near to it as its stamps tell."""
-    times: Sequence[int] = [int(row[name]) for name in ("acted_at", "received_at", "created_at")]
+    times = [int(row[name]) for name in ("acted_at", "received_at", "created_at")]
     return next((time for time in times if time >= 0), 0)
-
-
-def step_outline(book_side: Floats, levels: int) -> Floats:
-    """A book side as a step line of cumulated lots, from the touch outwards.
-
-    Parameters
-    ----------
-    book_side
-        Shape (n, 2): price, lots; best first.
-    levels
-        Levels drawn; a shorter side is padded, so that the outline has a constant length.
-
-    Returns
-    -------
-    Shape (2, 2 * levels): prices, lots up to there. NaN where the side is empty.
-    """
-    out = np.full((2, 2 * levels), np.nan)
-    side = book_side[:levels]
-    if len(side):
-        depth = np.cumsum(side[:, 1])
-        out[0, : 2 * len(side)] = np.repeat(side[:, 0], 2)
-        out[1, 1 : 2 * len(side)] = np.repeat(depth, 2)[:-1]
-        out[1, 0] = 0.0
-        out[:, 2 * len(side) :] = out[:, 2 * len(side) - 1 : 2 * len(side)]
-    return out
-
-
-def reason(code: int) -> str:
-    """A reason code in words.
-
-    >>> reason(t.DAILY_LOSS)
-    'daily loss cap'
-    """
-    return t.REASONS[code].replace("_", " ") if 0 <= code < len(t.REASONS) else f"reason {code}"

@@ -1,0 +1,118 @@
+"""The live lab as a person meets it: served, in a real Chromium, with real pixels."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from browser.page import CHARTS, Page
+
+pytestmark = [pytest.mark.browser, pytest.mark.compiled]
+
+THRESHOLD = ".lrl-divergence .bqplot .curve:first-child path.line"
+
+
+def moved(before, after):
+    return {chart for chart in CHARTS if before[chart] != after[chart]}
+
+
+def test_play_moves_the_pixels_of_every_chart_and_pause_stops_them(page):
+    before = page.pictures()
+    page.play()
+    time.sleep(8)  # until there are fills to make a histogram of
+    running = page.pictures()
+    assert moved(before, running) == set(CHARTS)
+    time.sleep(1)
+    assert moved(running, page.pictures()) >= {"price", "divergence", "depth", "equity"}
+    page.pause()
+    held = page.pictures()
+    time.sleep(1)
+    assert moved(held, page.pictures()) == set()
+
+
+def test_step_moves_a_held_market_by_one_decision(page):
+    page.press("step")
+    page.press("step")
+    page.tab.wait_for_function("document.querySelector('.lrl-kpi .s').innerText == '2 decisions'")
+
+
+def test_a_slider_changes_a_running_chart_and_is_recorded(page):
+    page.play()
+    times = page.answers_ms("strategy.threshold", THRESHOLD, 5)
+    assert len(times) == 5
+    page.nudge("latency.order_entry_ms", "ArrowRight", 3)
+    page.tab.wait_for_function(
+        "[...document.querySelectorAll('.lrl-tape tr.command')]"
+        ".some(row => row.innerText.includes('latency.order_entry_ms'))"
+    )
+    assert "custom" in page.tab.evaluate(
+        "(s => s.options[s.selectedIndex].text)(document.querySelector('.lrl-choose-preset select'))"
+    )
+
+
+def test_a_setting_the_run_is_built_on_says_that_it_waits_and_comes_with_the_reset(page):
+    page.play()
+    page.tab.locator(".lrl-more .jupyter-widget-Collapse-header").click()
+    page.nudge("strategy.decision_interval_ms")
+    page.tab.wait_for_function("document.body.innerText.includes('waits for the next reset')")
+    page.press("reset")
+    page.tab.wait_for_function("!document.body.innerText.includes('waits for the next reset')")
+    assert "strategy.decision_interval_ms" in page.tab.locator(".lrl-link a").get_attribute("href")
+    page.tab.locator(".lrl-more .jupyter-widget-Collapse-header").click()
+
+
+def test_a_halt_by_hand_shows_a_banner_with_its_reason_and_can_be_released(page):
+    page.play()
+    page.press("halt")
+    banner = page.tab.locator(".lrl-banner")
+    banner.wait_for(state="visible")
+    assert "manual" in banner.inner_text()
+    assert "manual" in page.read(".lrl-kpi.halted")
+    page.press("halt")
+    banner.wait_for(state="hidden")
+
+
+def test_frames_keep_their_age_and_leave_nothing_behind(page):
+    page.play()
+    page.watch(3)
+    nodes = page.nodes()
+    seen = page.watch(20)
+    ages = seen["ages_ms"]
+    early, late = sorted(ages[: len(ages) // 2]), sorted(ages[len(ages) // 2 :])
+    assert seen["frames"] > 60
+    # Unbounded queues lag by seconds within such a time; a busy machine by no more than this.
+    assert late[int(0.95 * len(late))] < 1_500
+    assert late[len(late) // 2] < 2 * early[len(early) // 2] + 250
+    assert page.nodes() - nodes <= seen["frames"]
+
+
+def test_an_address_opens_its_scenario_and_says_what_it_could_not_use(browser, server):
+    page = Page.open(
+        browser,
+        server.url(preset="late_brakes", seed=11, **{"venue.fee_bps": 9_999, "risk.nonsense": 1}),
+    )
+    page.tab.wait_for_selector(".lrl-pause:not(:disabled)", timeout=30_000)  # it plays by itself
+    words = page.read(".lrl-status") if not page.errors else page.errors
+    assert (
+        page.tab.locator(".lrl-choose-seed input, .widget-text input").first.input_value() == "11"
+    )
+    assert page.errors == []
+    assert words
+    page.close()
+
+
+def test_the_kernel_is_gone_soon_after_its_tab_is_closed(browser, server, only_page):
+    before = {kernel.pid for kernel in server.kernels()}
+    page = Page.open(browser, server.url(play=0))
+    mine = {kernel.pid for kernel in server.kernels()} - before
+    assert len(mine) == 1
+    page.close()
+    begun = time.monotonic()
+    while mine & {kernel.pid for kernel in server.kernels()}:
+        assert time.monotonic() - begun < 5
+        time.sleep(0.1)
+
+
+def test_no_error_was_logged_and_nothing_was_asked_of_another_host(page):
+    assert page.errors == []
+    assert page.foreign == set()
