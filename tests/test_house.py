@@ -48,7 +48,7 @@ def test_making_a_config_does_not_load_numba():
 def test_making_a_configs_controls_does_not_load_numba():
     modules = loaded_by(
         "import warnings, lablib\n"
-        "warnings.filterwarnings('ignore', category=DeprecationWarning)  # bqplot's own, at import\n"
+        "warnings.filterwarnings('ignore', 'metadata .* was set from')  # bqscales, at import\n"
         "from lablib.widgets.controls import Controls\n"
         "Controls(lablib.SimConfig(), 7, 'classroom', lambda *words: None)"
     )
