@@ -68,6 +68,7 @@ def configs(draw: st.DrawFn, *, least_ms: float = 0.0, **fixed: Any) -> SimConfi
         "venue.level_lots": draw(of([1, 3, 50, 1_000_000])),
         "venue.fee_bps": draw(of([0.0, 2.0, -0.5, 37.1, -50.0])),
         "latency.market_lag_ms": draw(delays()),
+        "strategy.name": draw(of(["divergence", "passive_divergence"])),
         "strategy.threshold": draw(of([1e-4, 0.0, 5e-4])),
         "strategy.decision_interval_ms": draw(of([5.0, 0.0, 1.0, 50.0])),
         "strategy.exit": draw(of(["opposite", "close", "time", "never"])),
