@@ -354,7 +354,7 @@ def sample(state, params, output):
     output.cursor.samples += 1
     row.t_ns = state.now_ns
     row.external_px = seen.external_px * params.tick_px
-    row.market_px = 0.5 * (seen.bid + seen.ask) * params.tick_px
+    row.market_px = 0.5 * state.desk.account.mark * params.tick_px  # the last whole quote's
     row.divergence = state.strategy.divergence
     row.action = state.strategy.action
     row.equity = state.account.equity * params.unit_value
