@@ -223,9 +223,9 @@ class VenueConfig(Section):
 class StrategyConfig(Section):
     """When we trade."""
 
-    name: Literal["divergence", "passive_divergence", "idle"] = Field(
+    name: Literal["divergence", "passive_divergence", "own", "idle"] = Field(
         "divergence",
-        description="Strategy: take the quote, join its queue and leave when the edge goes, or do nothing",
+        description="Take the quote, join its queue, follow your own function, or do nothing",
     )
     threshold: float = Field(
         0.003,
@@ -252,6 +252,9 @@ class StrategyConfig(Section):
         json_schema_extra=_knob("ms", 0, 5_000),
     )
     stack: bool = Field(False, description="Allow further entries on a side that is already open")
+    parameters: tuple[float, ...] = Field(
+        (), max_length=t.N_PARAMETERS, description="Numbers handed to your own strategy"
+    )
     volatile_size: float = Field(
         0.5, gt=0, le=1, description="Size multiple while we estimate a volatile regime"
     )
@@ -278,7 +281,7 @@ class RiskConfig(Section):
         0.02,
         gt=0,
         le=1,
-        description="Realised loss in a day, fees counted, that latches the kill switch (share of the day's first equity)",
+        description="Realised loss of a day, with fees, that halts trading (share of its first equity)",
         json_schema_extra=_knob("", 0.0005, 0.05),
     )
     day_length: str = Field("24h", description='Length of a trading day, such as "24h" or "30min"')

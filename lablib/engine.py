@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -21,6 +21,7 @@ from lablib.errors import ConfigError
 from lablib.frame import Frame, read_frame, read_latencies
 from lablib.kernels import step
 from lablib.kernels import tables as t
+from lablib.own_strategy import NO_STRATEGY, prepare
 from lablib.tape.noise import check_seed, delay_key
 from lablib.tape.synthetic import SyntheticTape
 from lablib.units import parse_duration
@@ -36,7 +37,7 @@ COMMAND = np.dtype([("t_ns", "i8"), ("kind", "U16"), ("field", "U64"), ("value",
 # What no running market can change: the state was built on it.
 _FIXED = ("venue.model", "venue.tick_size", "venue.lot_size", "venue.levels", "external.model")
 _FIXED += ("external.start_px", "external.interval_ms", "account", "record", "risk.day_length")
-_FIXED += ("strategy.decision_interval_ms",)
+_FIXED += ("strategy.decision_interval_ms", "strategy.name")
 
 
 class Market(Protocol):
@@ -48,6 +49,9 @@ class Market(Protocol):
     events: np.ndarray
     duration_ns: int
     sha256: str
+
+
+Strategy = Callable[[Any, Any], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,8 @@ class Simulation:
         A recorded market; without one the tape is synthetic.
     commands
         Recorded commands to play at their times; see `command`.
+    strategy
+        Your own: one function of (seen, mine), see `lablib.own_strategy`; without one the config's.
     hash_tape
         Keep a running hash of the market events consumed, for `tape_digest`.
 
@@ -105,11 +111,14 @@ class Simulation:
         seed: int = 0,
         market: Market | None = None,
         commands: Iterable[Command] = (),
+        strategy: Strategy | None = None,
         hash_tape: bool = False,
     ) -> None:
         self.seed = check_seed(seed)
         self.market = market
-        self.first_config = self.config = _on_market(as_config(config), market)
+        self.strategy = NO_STRATEGY if strategy is None else prepare(strategy)
+        config = _on_strategy(as_config(config), strategy)
+        self.first_config = self.config = _on_market(config, market)
         self.commands: list[Command] = []
         queue = (Command(c.t_ns, c.kind, c.field, _plain(c.value)) for c in commands)
         self._queue = deque(sorted(queue, key=lambda command: command.t_ns))
@@ -172,7 +181,8 @@ class Simulation:
         whole = hashlib.sha256()
         commands = [asdict(command) for command in self.commands]
         market = self.market.sha256 if self.market else ""
-        opening = [self.seed, self.first_config.model_dump(mode="json"), market, commands]
+        config = self.first_config.model_dump(mode="json")
+        opening = [self.seed, config, market, commands, self.strategy.source_sha256]
         whole.update(json.dumps(opening, sort_keys=True).encode())
         whole.update(self._state.tobytes())
         for name in TABLES:
@@ -269,7 +279,13 @@ class Simulation:
     def _play(self, until_ns: int, last_source: int) -> None:
         while True:
             code = step.advance(
-                self._state, self._params, self._tape, self._output, until_ns, last_source
+                self._state,
+                self._params,
+                self._tape,
+                self._output,
+                until_ns,
+                last_source,
+                self.strategy.compiled,
             )
             if code == t.REACHED:
                 return
@@ -325,6 +341,14 @@ def _on_market(config: SimConfig, market: Market | None) -> SimConfig:
     )
 
 
+def _on_strategy(config: SimConfig, strategy: Strategy | None) -> SimConfig:
+    if strategy is not None:
+        return config.replace({"strategy.name": "own"})
+    if config.strategy.name == "own":
+        raise ConfigError("strategy.name: 'own' needs a function; pass strategy=your_function")
+    return config
+
+
 def simulate(
     config: SimConfig | Mapping[str, Any] | str | None = None,
     *,
@@ -333,12 +357,13 @@ def simulate(
     until: str | float | None = None,
     market: Market | None = None,
     commands: Iterable[Command] = (),
+    strategy: Strategy | None = None,
 ) -> Iterator[Frame]:
     """The stepping generator: a frame of the run after every `every` of simulated time.
 
     Parameters
     ----------
-    config, seed, market, commands
+    config, seed, market, commands, strategy
         As `Simulation`.
     every
         Simulated time between frames: "50ms", "1s", or seconds.
@@ -353,7 +378,7 @@ def simulate(
     until_ns = t.FAR - 1 if until is None else parse_duration(until)
     if market is not None:
         until_ns = min(until_ns, market.duration_ns)
-    simulation = Simulation(config, seed=seed, market=market, commands=commands)
+    simulation = Simulation(config, seed=seed, market=market, commands=commands, strategy=strategy)
     return _frames(simulation, every_ns, until_ns)
 
 

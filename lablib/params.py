@@ -17,6 +17,7 @@ _STRATEGIES = {
     "idle": t.IDLE,
     "divergence": t.DIVERGENCE,
     "passive_divergence": t.PASSIVE_DIVERGENCE,
+    "own": t.OWN_STRATEGY,
 }
 _EXITS = {
     "never": t.EXIT_NEVER,
@@ -55,6 +56,7 @@ def to_record(config: SimConfig) -> np.record:
     params.strategy.exit_after_ns = ns(strategy.exit_after_ms)
     params.strategy.stack = strategy.stack
     params.strategy.volatile_size = strategy.volatile_size
+    params.strategy.parameters[: len(strategy.parameters)] = strategy.parameters
     params.risk.max_position_pct = risk.max_position_pct
     params.risk.max_gross_pct = risk.max_gross_pct
     params.risk.daily_loss_cap_pct = risk.daily_loss_cap_pct

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lablib.config import SimConfig
-from lablib.engine import COMMAND, TABLES, Command, Market, Simulation
+from lablib.engine import COMMAND, TABLES, Command, Market, Simulation, Strategy
 from lablib.errors import ArchiveError
 from lablib.frame import Frame
 from lablib.kernels import tables as t
@@ -195,13 +195,14 @@ def run(
     until: str | float | None = None,
     market: Market | None = None,
     commands: Iterable[Command] = (),
+    strategy: Strategy | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Run:
     """Simulate from start to end.
 
     Parameters
     ----------
-    config, seed, market, commands
+    config, seed, market, commands, strategy
         As `lablib.engine.Simulation`.
     until
         Where to stop, such as "1h"; None is ten minutes, or the end of a recorded market.
@@ -214,7 +215,7 @@ def run(
         until_ns = parse_duration(until)
     if market is not None:
         until_ns = min(until_ns, market.duration_ns)
-    simulation = Simulation(config, seed=seed, market=market, commands=commands)
+    simulation = Simulation(config, seed=seed, market=market, commands=commands, strategy=strategy)
     parts: dict[str, list[np.ndarray]] = {name: [] for name in TABLES}
     slices = _SLICES if progress else 1
     for k in range(1, slices + 1):

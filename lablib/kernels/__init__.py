@@ -1,0 +1,1 @@
+"""The hot floor: records in, records changed. Start at `tables`, then `step`."""

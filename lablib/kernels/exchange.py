@@ -53,8 +53,11 @@ def publish(state, params, cause, number):
 
 @kernel
 def acknowledge(state, params, at, kind):
-    """Tell us what an order has come to. A crowded wire keeps its last places for final words:
-    a fill then waits on its order and is told with the next one, so that nothing is lost."""
+    """Tell us what an order has come to.
+
+    A crowded wire keeps its last places for final words: a fill then waits on its order and is told
+    with the next one, so that nothing is lost.
+    """
     own = state.own[at]
     wire = state.wires[t.ACK]
     if kind != t.DONE_ACK and room(wire) <= t.N_OWN:
@@ -194,9 +197,9 @@ def leave_way(state, params, own, limit):
     """Self-trade prevention: own resting orders in the way of an own aggressor are cancelled first."""
     for at in range(t.N_OWN):
         other = state.own[at]
-        if other.used and other.status == t.RESTING and other.side != own.side:
-            if (limit - other.limit_ticks) * own.side >= 0:
-                withdraw_own(state, params, at, t.SELF_TRADE)
+        resting = other.used and other.status == t.RESTING and other.side != own.side
+        if resting and (limit - other.limit_ticks) * own.side >= 0:
+            withdraw_own(state, params, at, t.SELF_TRADE)
 
 
 @kernel
@@ -357,10 +360,10 @@ def trade_passes(state, params, output, half, px, lots):
     """
     for at in range(t.N_OWN):
         own = state.own[at]
-        if own.used and own.status == t.RESTING and (1 - own.side) >> 1 != half:
-            if (own.limit_ticks - px) * own.side >= 0:
-                take(state, params, output, half, px, lots, -1)
-                return
+        resting = own.used and own.status == t.RESTING and (1 - own.side) >> 1 != half
+        if resting and (own.limit_ticks - px) * own.side >= 0:
+            take(state, params, output, half, px, lots, -1)
+            return
 
 
 @kernel

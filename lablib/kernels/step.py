@@ -167,11 +167,12 @@ def has_room(output):
 
 
 @kernel
-def advance(state, params, tape, output, until_ns, last_source):
+def advance(state, params, tape, output, until_ns, last_source, theirs):
     """Play every event up to `until_ns`, at that instant those up to and including `last_source`.
 
     Returns REACHED, or NEED_TAPE when the tape lent is used up, or NEED_ROOM when an output array
-    might overflow: drain or refill and call again. The cut leaves no trace in the state.
+    might overflow: drain or refill and call again. The cut leaves no trace in the state. `theirs` is
+    the user's own strategy as `jit.strategy_function` made it, asked only where one is configured.
     """
     due = state.due
     cursor = output.cursor
@@ -212,7 +213,7 @@ def advance(state, params, tape, output, until_ns, last_source):
             taken(wire)
             due[t.SEE_VENUE] = next_due(wire)
         elif source == t.LOOK:
-            look(state, params, output)
+            look(state, params, output, theirs)
         elif source == t.SEND:
             wire = state.wires[t.DECISION]
             send(state, params, output, wire.messages[front(wire)])

@@ -6,6 +6,8 @@ its own orders. The true market is out of its reach.
 
 from __future__ import annotations
 
+import math
+
 from lablib.kernels import tables as t
 from lablib.kernels.jit import kernel
 
@@ -138,17 +140,47 @@ def follow_edge(strategy, seen, own, desk, params, holding, on_clock):
 
 
 @kernel
-def decide(strategy, seen, own, desk, risk, params, on_clock):
-    """Fill in the raw signal and the requests of this look."""
+def show(mine, seen, desk, params, now_ns, on_clock):
+    """Lay out what an own strategy may know of itself."""
+    account = desk.account
+    mine.position = account.position
+    mine.pending_buy = desk.pending_buy
+    mine.pending_sell = desk.pending_sell
+    mine.open_orders = desk.open_orders
+    mine.now_ns = now_ns
+    mine.on_clock = 1 if on_clock else 0
+    missing = seen.bid == t.NO_BID or seen.ask == t.NO_ASK
+    mine.mid_ticks = math.nan if missing else 0.5 * (seen.bid + seen.ask)
+    mine.average_ticks = math.nan
+    if account.position != 0:
+        mine.average_ticks = account.basis / account.position / t.MONEY
+    for k in range(t.N_PARAMETERS):
+        mine.parameters[k] = params.strategy.parameters[k]
+
+
+@kernel
+def decide(strategy, seen, own, desk, risk, params, now_ns, on_clock, theirs):
+    """Fill in the raw signal and the requests of this look. `theirs` is the user's own strategy."""
     rules = params.strategy
     strategy.asked = 0
     strategy.divergence = divergence_of(seen)
-    strategy.action = signal(strategy.divergence, rules.threshold)
+    closing = False
+    if rules.name == t.OWN_STRATEGY:
+        show(strategy.mine, seen, desk, params, now_ns, on_clock)
+        answer = theirs(seen, strategy.mine)
+        closing = answer == t.CLOSE
+        if answer < t.SELL_IT or answer > t.CLOSE:
+            strategy.nonsense += 1
+            answer = t.HOLD
+        strategy.action = t.HOLD if closing else answer
+    else:
+        strategy.action = signal(strategy.divergence, rules.threshold)
     if rules.name == t.IDLE and not risk.halted:
         return
     held = desk.account.position
     holding = 1 if held > 0 else (-1 if held < 0 else 0)
-    if wants_exit(strategy, desk, risk, params, holding):
+    closing = closing and holding != 0 and desk.exit_pending == 0 and not risk.halted
+    if closing or wants_exit(strategy, desk, risk, params, holding):
         ask_new(strategy, t.MARKET, -holding, abs(held), 0, 1)
     if risk.halted:
         return

@@ -36,6 +36,7 @@ N_MESSAGES = 2_048  # messages in flight on one wire; a power of two
 N_OWN = 256  # own orders between creation and final acknowledgement
 N_LADDER = 64  # levels a maker quotes on each side
 N_MEMORY = 16  # floats an own strategy may keep
+N_PARAMETERS = 8  # floats it may be given
 N_INTENTS = 8  # requests of one look
 SUB_BITS = 7  # histogram: 128 buckets per doubling, relative error below 1/128
 N_BUCKETS = (62 - SUB_BITS) * (1 << SUB_BITS) + (1 << SUB_BITS)
@@ -75,7 +76,8 @@ CONSTANT, UNIFORM, LOGNORMAL = range(3)
 DELAYED_COPY, MAKERS, RECORDED = range(3)
 
 # Strategy names and exits.
-IDLE, DIVERGENCE, PASSIVE_DIVERGENCE, MARKET_MAKER = range(4)
+SELL_IT, HOLD, BUY_IT, CLOSE = -1, 0, 1, 2  # what an own strategy may answer
+IDLE, DIVERGENCE, PASSIVE_DIVERGENCE, MARKET_MAKER, OWN_STRATEGY = range(5)
 EXIT_NEVER, EXIT_OPPOSITE, EXIT_CLOSE, EXIT_TIME = range(4)
 
 # Regimes, of the generator and as the strategy estimates them.
@@ -330,6 +332,18 @@ OWN_ORDER = table(
     ("intent", i8),  # which wish it came from: tells an order from the next one in its place
     ("amending", i8),  # cancels and replaces in flight
 )
+MINE = table(  # what an own strategy is shown of itself; with SEEN all it can reach
+    ("position", i8),  # lots, as acknowledged
+    ("pending_buy", i8),  # lots in flight
+    ("pending_sell", i8),
+    ("open_orders", i8),
+    ("now_ns", i8),
+    ("on_clock", i8),  # 1 on a clock decision, 0 where only exits are looked at
+    ("mid_ticks", f8),  # of the quote it has seen; NaN while a side is missing
+    ("average_ticks", f8),  # what a lot of the position cost, NaN when flat
+    ("parameters", f8, (N_PARAMETERS,)),
+    ("memory", f8, (N_MEMORY,)),
+)
 INTENT = table(
     ("act", i8),  # NEW, CANCEL, REPLACE
     ("at", i8),  # own order meant, of CANCEL and REPLACE
@@ -352,7 +366,8 @@ STRATEGY = table(
     ("asked", i8),  # requests of the last look
     ("intents", INTENT, (N_INTENTS,)),
     ("divergence", f8),
-    ("memory", f8, (N_MEMORY,)),
+    ("mine", MINE),
+    ("nonsense", i8),  # answers of an own strategy that were no action, taken as hold
 )
 RISK = table(
     ("halted", i8),
@@ -429,6 +444,7 @@ STRATEGY_PARAMS = table(
     ("exit_after_ns", i8),
     ("stack", i8),
     ("volatile_size", f8),  # size multiplier in a volatile regime
+    ("parameters", f8, (N_PARAMETERS,)),
 )
 RISK_PARAMS = table(
     ("max_position_pct", f8),

@@ -29,6 +29,7 @@ def note_news(state, params, info_ns, cause, number):
     elif state.desk.account.position != 0 and (
         rules.exit == t.EXIT_OPPOSITE
         or rules.exit == t.EXIT_CLOSE
+        or rules.name == t.OWN_STRATEGY
         or state.strategy.overdue
         or state.risk.halted
     ):
@@ -305,7 +306,7 @@ def learn(state, params, output, message):
 
 
 @kernel
-def look(state, params, output):
+def look(state, params, output, theirs):
     """One look at what we have seen: on the clock a decision with its sample, else exits only."""
     strategy = state.strategy
     rules = params.strategy
@@ -313,7 +314,7 @@ def look(state, params, output):
     on_clock = now == strategy.next_clock_ns or strategy.fresh
     if strategy.exit_ns <= now:
         strategy.overdue = 1
-    decide(strategy, state.seen, state.own, state.desk, state.risk, params, on_clock)
+    decide(strategy, state.seen, state.own, state.desk, state.risk, params, now, on_clock, theirs)
     cause = 2 * state.seen.cause + 1
     number = state.seen.number
     if on_clock:

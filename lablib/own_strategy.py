@@ -1,0 +1,103 @@
+"""A user's own strategy: looked at, tried once in plain Python, compiled, and named by its source.
+
+It is one function of `(seen, mine)`: what its wires have delivered (`tables.SEEN`) and what it has been
+told of itself (`tables.MINE`, with its parameters and a memory it may write). It answers -1 sell, 0 hold,
++1 buy or 2 close. The true market is not among its arguments, so it cannot peek. Sizing, exits by
+rule, risk and the wires stay the lab's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lablib.errors import ConfigError
+from lablib.kernels import tables as t
+from lablib.kernels.jit import strategy_function
+
+
+@dataclass(frozen=True)
+class OwnStrategy:
+    """A strategy ready to run.
+
+    Attributes
+    ----------
+    name
+        The function's own name.
+    source_sha256
+        Names the code in a run's digest.
+    compiled
+        What the kernels call.
+    """
+
+    name: str
+    source_sha256: str
+    compiled: Any
+
+
+def _hold(seen: Any, mine: Any) -> int:
+    """Stand in where no own strategy is configured; never asked."""
+    return 0
+
+
+NO_STRATEGY = OwnStrategy("", "", strategy_function(_hold, cache=True))
+
+
+def prepare(function: Callable[[Any, Any], int]) -> OwnStrategy:
+    """Check, try and compile a user's strategy.
+
+    Raises
+    ------
+    ConfigError
+        Not a function of two arguments, a mistake that shows at the first call, or code outside
+        numba's subset: with the function's name, the line and what is wrong.
+    """
+    name = getattr(function, "__name__", repr(function))
+    function = getattr(function, "py_func", function)  # a jitted one is compiled anew, as ours
+    if not inspect.isfunction(function):
+        raise ConfigError(f"strategy {name}: give a function of (seen, mine), got {function!r}")
+    if len(inspect.signature(function).parameters) != 2:
+        raise ConfigError(
+            f"strategy {name}: takes {inspect.signature(function)}; it must take (seen, mine)"
+        )
+    for position in (0, 5, -5):
+        _try(function, name, position)
+    return OwnStrategy(name, _fingerprint(function), strategy_function(function))
+
+
+def _try(function: Callable[[Any, Any], int], name: str, position: int) -> None:
+    """Ask once in plain Python: most mistakes show at the first call, and with a line number."""
+    seen: Any = np.zeros(1, t.SEEN)[0]
+    mine: Any = np.zeros(1, t.MINE)[0]
+    seen.external_px, seen.bid, seen.ask = 10_001.25, 9_999, 10_001
+    seen.bid_lots = seen.ask_lots = 1_000
+    mine.mid_ticks, mine.position = 10_000.0, position
+    mine.average_ticks = 9_990.0 if position else np.nan
+    try:
+        answer = function(seen, mine)
+    except Exception as error:  # anything may go wrong in somebody else's code; all of it is told
+        frames = traceback.extract_tb(sys.exc_info()[2])
+        inside = [frame for frame in frames if frame.name == function.__name__]
+        line = f" in line {inside[-1].lineno}: {inside[-1].line}" if inside else ""
+        kind = type(error).__name__
+        raise ConfigError(f"strategy {name}: {kind}: {error}{line}") from None
+    if isinstance(answer, float) or answer not in (t.SELL_IT, t.HOLD, t.BUY_IT, t.CLOSE):
+        raise ConfigError(
+            f"strategy {name}: must answer -1 (sell), 0 (hold), 1 (buy) or 2 (close), got {answer!r}"
+        )
+
+
+def _fingerprint(function: Callable[..., Any]) -> str:
+    code = function.__code__
+    try:
+        text = inspect.getsource(function)
+    except (OSError, TypeError):  # typed at a prompt: its bytecode names it
+        text = repr((code.co_code, code.co_consts, code.co_names))
+    return hashlib.sha256(text.encode()).hexdigest()
