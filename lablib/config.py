@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import numpy as np
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -420,7 +419,7 @@ class SimConfig(Section):
         """Canonical JSON: what a digest hashes and a record keeps."""
         return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
 
-    def to_record(self) -> np.record:
+    def to_record(self) -> Any:
         """The kernels' view, a `tables.PARAMS` record; noise keys are left at 0 for the engine to set."""
         return to_record(self)
 

@@ -35,20 +35,48 @@ TABLES = {
 COMMAND = np.dtype([("t_ns", "i8"), ("kind", "U16"), ("field", "U64"), ("value", "U64")])
 
 # What no running market can change: the state was built on it.
-_FIXED = ("venue.model", "venue.tick_size", "venue.lot_size", "venue.levels", "external.model")
-_FIXED += ("external.start_px", "external.interval_ms", "account", "record", "risk.day_length")
-_FIXED += ("strategy.decision_interval_ms", "strategy.name")
+_FIXED = (
+    "account",
+    "external.interval_ms",
+    "external.model",
+    "external.start_px",
+    "record",
+    "risk.day_length",
+    "strategy.decision_interval_ms",
+    "strategy.name",
+    "venue.levels",
+    "venue.lot_size",
+    "venue.model",
+    "venue.tick_size",
+)
 
 
 class Market(Protocol):
     """A recorded market, as `lablib.tape.recorded.Market` is."""
 
-    tick_size: float
-    lot_size: float
-    start_px: float
-    events: np.ndarray
-    duration_ns: int
-    sha256: str
+    @property
+    def tick_size(self) -> float:
+        """Currency of one tick of the venue."""
+
+    @property
+    def lot_size(self) -> float:
+        """Units of the asset in one lot."""
+
+    @property
+    def start_px(self) -> float:
+        """External price at time 0 (currency)."""
+
+    @property
+    def events(self) -> np.ndarray:
+        """`tables.TAPE_EVENT` rows, sorted, the last of kind END at time FAR."""
+
+    @property
+    def duration_ns(self) -> int:
+        """Time of the last real event."""
+
+    @property
+    def sha256(self) -> str:
+        """Names the events in a digest."""
 
 
 Strategy = Callable[[Any, Any], int]

@@ -13,7 +13,8 @@ from lablib.kernels import tables as t
 def _upper_edges() -> NDArray[np.int64]:
     bucket = np.arange(t.N_BUCKETS, dtype=np.int64)
     shift = np.maximum((bucket >> t.SUB_BITS) - 1, 0)
-    return ((bucket - (shift << t.SUB_BITS) + 1) << shift) - 1
+    edges: NDArray[np.int64] = ((bucket - (shift << t.SUB_BITS) + 1) << shift) - 1
+    return edges
 
 
 UPPER_EDGES = _upper_edges()  # largest value of each bucket, ns; as `kernels.histogram.upper_edge`

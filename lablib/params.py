@@ -27,7 +27,7 @@ _EXITS = {
 }
 
 
-def to_record(config: SimConfig) -> np.record:
+def to_record(config: SimConfig) -> Any:
     """The kernels' view of a configuration, one `tables.PARAMS` record; the noise keys stay 0 for the engine to set."""
     params: Any = np.zeros(1, t.PARAMS)[0]
     _external(params.external, config)
