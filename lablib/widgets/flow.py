@@ -8,6 +8,7 @@ no answer means that nobody is watching.
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import time
 from collections import deque
@@ -16,7 +17,9 @@ from collections.abc import Callable
 import ipywidgets as W  # noqa: N812 - the name its own manual uses
 import traitlets
 
-IN_FLIGHT = 3  # frames on the way at most
+IN_FLIGHT = 3  # frames on the way at most: enough to fill the round trip
+TOUCHED = 2  # and while somebody turns a knob, whose effect stands in line behind them
+TOUCH_S = 1.0
 PATIENCE_S = 5.0  # without an answer for so long, nobody is watching
 _MARK = re.compile(r'data-frame="(\d{1,15})"')
 
@@ -45,6 +48,7 @@ class Flow:
         self.acknowledged = 0
         self.lag_s = 0.0
         self._on_thread = on_thread
+        self._touched = -math.inf
         self._news = asyncio.Event()
         self._marked: deque[tuple[int, float]] = deque(maxlen=64)
         self._applied: deque[float] = deque(maxlen=64)
@@ -75,9 +79,18 @@ class Flow:
             f'<span class="lrl-info" data-frame="{self.sent}" data-t="{stamp}"></span>'
         )
 
+    @property
+    def limit(self) -> int:
+        """Frames that may be on the way now."""
+        return TOUCHED if time.monotonic() - self._touched < TOUCH_S else IN_FLIGHT
+
+    def touch(self) -> None:
+        """Somebody asked for something and is waiting to see it."""
+        self._touched = time.monotonic()
+
     async def room(self, patience_s: float = PATIENCE_S) -> bool:
         """Wait until a further frame may go; False when nobody answers."""
-        while self.in_flight >= IN_FLIGHT:
+        while self.in_flight >= self.limit:
             if not await self._answered(patience_s):
                 return False
         return True

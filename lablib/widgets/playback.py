@@ -48,6 +48,7 @@ class Playback:
 
     def wake(self) -> None:
         """Take the next turn now: somebody asked for something."""
+        self._flow.touch()
         self._wake.set()
 
     async def _play(self) -> None:
