@@ -140,7 +140,7 @@ def test_what_numba_cannot_compile_is_told_in_one_line():
 
         return 0 * len(os.listdir())
 
-    with pytest.raises(lab.ConfigError, match="reads_a_folder.*unsupported") as caught:
+    with pytest.raises(lab.ConfigError, match=r"reads_a_folder.*unsupported") as caught:
         lab.run(until="1s", strategy=reads_a_folder)
     assert "\n" not in str(caught.value)
 
