@@ -1,0 +1,150 @@
+"""Closed forms to hold a simulation against: edge, break-even latency, spreads, queues, races.
+
+Every function names its source, its units and where it holds (ConfigError beyond); where nothing
+else is said, it works elementwise on arrays that broadcast together, and gives a float for plain
+numbers. Nothing here knows the engine: only NumPy.
+"""
+
+from __future__ import annotations
+
+from lablib.theory.clustering import hawkes_fano, hawkes_rate, hawkes_window_fano
+from lablib.theory.delayed_copy import (
+    break_even_latency,
+    edge_variance,
+    mean_edge,
+    mean_edge_on_close,
+    net_edge,
+    net_rate,
+    second_from_sigma,
+    sigma_from_annual,
+    sigma_from_second,
+    trigger_probability,
+)
+from lablib.theory.limit_seller import (
+    Plan,
+    latency_cost,
+    latency_cost_asymptote,
+    seller_plan,
+    seller_value,
+    zero_latency_value,
+)
+from lablib.theory.loss_cap import cap_probability, normal_overshoot, trades_to_cap
+from lablib.theory.pairing import (
+    copy_correlation,
+    copy_correlation_exponential,
+    effective_lag,
+    paired_difference,
+    paired_variance,
+    unpaired_variance,
+    variance_reduction,
+)
+from lablib.theory.quotes import (
+    Quote,
+    fill_rate,
+    glosten_milgrom,
+    optimal_spread,
+    reservation_price,
+    roll_autocovariance,
+    roll_spread,
+)
+from lablib.theory.races import escape_probability, lognormal_race_probability, race_probability
+from lablib.theory.redrawn import (
+    balanced_probability_up,
+    duration_survival,
+    duration_tail,
+    heavy_traffic_probability_up,
+    mean_duration,
+    price_variance,
+)
+from lablib.theory.sniping import (
+    break_even_half_spread,
+    exponential_excess,
+    maker_profit,
+    normal_excess,
+    sniper_profit,
+    sniping_spread,
+    sniping_spread_exponential,
+    sniping_spread_normal,
+    stale_quote_loss,
+)
+from lablib.theory.touch import (
+    CST_CANCEL_RATES,
+    CST_LIMIT_RATES,
+    CST_MARKET_RATE,
+    fill_probability,
+    level_autocorrelation,
+    level_law,
+    level_mean,
+    making_the_spread,
+    probability_up,
+    step_up_probability,
+    touch_law,
+)
+
+__all__ = [
+    "CST_CANCEL_RATES",
+    "CST_LIMIT_RATES",
+    "CST_MARKET_RATE",
+    "Plan",
+    "Quote",
+    "balanced_probability_up",
+    "break_even_half_spread",
+    "break_even_latency",
+    "cap_probability",
+    "copy_correlation",
+    "copy_correlation_exponential",
+    "duration_survival",
+    "duration_tail",
+    "edge_variance",
+    "effective_lag",
+    "escape_probability",
+    "exponential_excess",
+    "fill_probability",
+    "fill_rate",
+    "glosten_milgrom",
+    "hawkes_fano",
+    "hawkes_rate",
+    "hawkes_window_fano",
+    "heavy_traffic_probability_up",
+    "latency_cost",
+    "latency_cost_asymptote",
+    "level_autocorrelation",
+    "level_law",
+    "level_mean",
+    "lognormal_race_probability",
+    "maker_profit",
+    "making_the_spread",
+    "mean_duration",
+    "mean_edge",
+    "mean_edge_on_close",
+    "net_edge",
+    "net_rate",
+    "normal_excess",
+    "normal_overshoot",
+    "optimal_spread",
+    "paired_difference",
+    "paired_variance",
+    "price_variance",
+    "probability_up",
+    "race_probability",
+    "reservation_price",
+    "roll_autocovariance",
+    "roll_spread",
+    "second_from_sigma",
+    "seller_plan",
+    "seller_value",
+    "sigma_from_annual",
+    "sigma_from_second",
+    "sniper_profit",
+    "sniping_spread",
+    "sniping_spread_exponential",
+    "sniping_spread_normal",
+    "stale_quote_loss",
+    "step_up_probability",
+    "touch_law",
+    "trades_to_cap",
+    "trigger_probability",
+    "unpaired_variance",
+    "variance_reduction",
+    "zero_latency_value",
+]
