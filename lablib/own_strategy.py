@@ -20,7 +20,7 @@ import numpy as np
 
 from lablib.errors import ConfigError
 from lablib.kernels import tables as t
-from lablib.kernels.jit import strategy_function
+from lablib.kernels.jit import COMPILE_ERRORS, strategy_function
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,27 @@ def prepare(function: Callable[[Any, Any], int]) -> OwnStrategy:
         )
     for position in (0, 5, -5):
         _try(function, name, position)
-    return OwnStrategy(name, _fingerprint(function), strategy_function(function))
+    try:
+        return OwnStrategy(name, _fingerprint(function), strategy_function(function))
+    except COMPILE_ERRORS as error:
+        raise ConfigError(f"strategy {name}: {_gist(str(error))}") from None
+
+
+def _gist(message: str) -> str:
+    """The telling lines of numba's report: what, and where in the user's own file."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    skip = (
+        "Failed in",
+        "During:",
+        "- Resolution",
+        "There are",
+        "For more",
+        "This error",
+        "<source",
+    )
+    what = [line for line in lines if not line.startswith(skip)]
+    where = [line for line in lines if line.startswith("File ")]
+    return " ".join([*what[:2], *where[-1:]])
 
 
 def _try(function: Callable[[Any, Any], int], name: str, position: int) -> None:

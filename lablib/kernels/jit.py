@@ -19,11 +19,11 @@ import numpy as np
 from numba.core import config as _numba_config
 from numba.core.errors import NumbaError, UnsupportedBytecodeError
 
-from lablib.errors import ConfigError
 from lablib.kernels import tables
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+COMPILE_ERRORS = (NumbaError, UnsupportedBytecodeError)
 COMPILED = not _numba_config.DISABLE_JIT
 
 
@@ -64,31 +64,8 @@ def strategy_function(function: Callable[..., Any], *, cache: bool = False) -> A
     `advance` is compiled for functions of this type, not for one of them: a new strategy compiles by
     itself, in a fraction of a second, and a call costs a few nanoseconds.
 
-    Raises
-    ------
-    ConfigError
-        What numba could not compile, in one line.
+    Raises one of `COMPILE_ERRORS` where numba cannot compile it.
     """
     if not COMPILED:
         return function
-    try:
-        return _decorate(numba.cfunc(_STRATEGY, cache=cache, error_model="numpy"), function)
-    except (NumbaError, UnsupportedBytecodeError) as error:
-        raise ConfigError(f"strategy {function.__name__}: {_gist(str(error))}") from None
-
-
-def _gist(message: str) -> str:
-    """The telling lines of numba's report: what, and where in the user's own file."""
-    lines = [line.strip() for line in message.splitlines() if line.strip()]
-    skip = (
-        "Failed in",
-        "During:",
-        "- Resolution",
-        "There are",
-        "For more",
-        "This error",
-        "<source",
-    )
-    what = [line for line in lines if not line.startswith(skip)]
-    where = [line for line in lines if line.startswith("File ")]
-    return " ".join([*what[:2], *where[-1:]])
+    return _decorate(numba.cfunc(_STRATEGY, cache=cache, error_model="numpy"), function)
