@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import os
 import subprocess
 import sys
@@ -114,15 +113,3 @@ def test_only_pace_and_the_faces_read_the_wall_clock():
         }
     ]
     assert guilty == []
-
-
-def test_notebooks_are_committed_without_outputs(root):
-    cells = [
-        (path.name, cell)
-        for folder in ("apps", "notebooks")
-        for path in (root / folder).rglob("*.ipynb")
-        if ".ipynb_checkpoints" not in path.parts
-        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
-        if cell["cell_type"] == "code"
-    ]
-    assert [name for name, cell in cells if cell["outputs"] or cell["execution_count"]] == []
