@@ -65,7 +65,6 @@ def configs(draw: st.DrawFn, *, least_ms: float = 0.0, **fixed: Any) -> SimConfi
         "venue.lot_size": draw(of([0.001, 0.1, 1.0])),
         "venue.half_spread_ticks": draw(st.integers(model == "makers", 3)),
         "venue.levels": draw(st.integers(1, 20)),
-        "venue.level_lots": draw(of([1, 3, 50, 1_000_000])),
         "venue.fee_bps": draw(of([0.0, 2.0, -0.5, 37.1, -50.0])),
         "latency.market_lag_ms": draw(delays()),
         "strategy.name": draw(of(["divergence", "passive_divergence"])),
@@ -83,6 +82,11 @@ def configs(draw: st.DrawFn, *, least_ms: float = 0.0, **fixed: Any) -> SimConfi
         "risk.check_notional": draw(st.booleans()),
         "risk.size_multiple": draw(of([1.0, 1.0, 10.0])),
     }
+    # Depth as a share of an order: a quote source renews its depth for every order, so that a large
+    # position leaving through a thin one would take a million of them.
+    notional = changes["risk.max_position_pct"] * changes["risk.size_multiple"] * 100_000
+    lots = notional / (100 * changes["venue.lot_size"])
+    changes["venue.level_lots"] = max(1, round(lots / draw(of([0.01, 1, 7, 40]))))
     for wire in ("external_feed_ms", "venue_feed_ms", "decision_ms", "order_entry_ms", "ack_ms"):
         changes[f"latency.{wire}"] = draw(delays(least_ms=least_ms))
     changes["latency.cancel_ms"] = draw(st.none() | delays(least_ms=least_ms))
