@@ -100,8 +100,14 @@ class Helm:
             command = self.session.set(path, value)
             self.staged.pop(path, None)
         except LabError as error:
-            return Outcome(path, self.config.get(path), REFUSED, str(error))
+            return Outcome(path, self._value(path), REFUSED, str(error))
         return Outcome(path, command.value, LIVE, f"{path} = {value:g}")
+
+    def _value(self, path: str) -> Any:
+        try:
+            return self.next_config.get(path)
+        except ConfigError:
+            return None
 
     def sow(self, word: str) -> None:
         """Take a seed as typed; a run that has not moved begins with it at once."""

@@ -182,11 +182,11 @@ class LiveLab(W.VBox):  # type: ignore[misc]
         outcomes = self._ready.apply()
         for outcome in outcomes:
             dial = self.controls.dials.get(outcome.path)
+            if outcome.what == helm.LIVE:
+                self.view.note(self.session.simulation.now_ns, outcome.text)
             if outcome.what == helm.REFUSED:
                 self.controls.put_back(outcome.path, outcome.value)
-            elif outcome.what == helm.LIVE:
-                self.view.note(self.session.simulation.now_ns, outcome.text)
-            if dial is not None:
+            elif dial is not None:
                 dial.settle(helm.WAITS if outcome.what == helm.WAITS else law(outcome.value))
         if outcomes:
             bad = any(outcome.what == helm.REFUSED for outcome in outcomes)

@@ -134,7 +134,7 @@ class Ruler:
         self.span = Span(floor, symmetric, from_zero)
         self.span.follow(np.empty(0))
         self.scale = bq.LinearScale(min=self.span.low, max=self.span.high, allow_padding=False)
-        self.axis = axis(self.scale, "left", label, orientation="vertical")
+        self.axis = axis(self.scale, "left", label)
         self._draw()
 
     def follow(self, values: Any) -> None:

@@ -36,7 +36,6 @@ class LatencyChart(Panel):
             self.y,
             "left",
             "share of the peak",
-            orientation="vertical",
             tick_values=np.array([0.0, 0.5, 1.0]),
             tick_format=".0%",
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from lablib.kernels import tables as t
@@ -35,14 +35,21 @@ SPANS += (3 * DAY, 9 * DAY, 30 * DAY, 90 * DAY, 360 * DAY)
 
 
 class Tempo:
-    """Speed and window of a run being watched."""
+    """Speed and window of a run being watched.
 
-    def __init__(self) -> None:
-        self.pace = Pace(1.0)
+    Parameters
+    ----------
+    clock
+        Monotonic seconds; a test brings its own.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self.pace = Pace(1.0, clock)
         self._chosen_s = 0.0
-        self._able = 1e9  # simulated ns the engine manages in a second of computing
+        self._able = 1e11  # simulated ns the engine manages in a second of computing
         self._real = 0.0  # simulated seconds a second, lately
-        self._last = time.monotonic()
+        self._last = self._clock()
         self.window_s = ON_CHART_S
 
     def choose(self, what: str, value: float) -> None:
@@ -53,13 +60,13 @@ class Tempo:
         if what == "window":
             self._chosen_s = value
         else:
-            self.pace = Pace(value if value < math.inf else None)
+            self.pace = Pace(value if value < math.inf else None, self._clock)
             self._real = 0.0
 
     def restart(self) -> None:
         """Begin counting now."""
         self.pace.restart()
-        self._last = time.monotonic()
+        self._last = self._clock()
 
     @contextmanager
     def computing(self) -> Iterator[int]:
@@ -67,9 +74,9 @@ class Tempo:
         most = int(self._able * COMPUTE_S)
         due = self.pace.due_ns()
         due = max(1, most if due is None else min(due, most))
-        begun = time.monotonic()
+        begun = self._clock()
         yield due
-        ended = time.monotonic()
+        ended = self._clock()
         if ended - begun > COMPUTE_S / 8 or due == most:  # a shorter time says little
             measured = due / max(ended - begun, 1e-4)
             self._able = min(max(measured, self._able / 2), 2 * self._able)
