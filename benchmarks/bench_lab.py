@@ -21,7 +21,7 @@ import pytest
 
 from lablib import Session, SimConfig, SimEngine, Simulation, Stage
 from lablib.frame import Frame
-from lablib.widgets import view as views
+from lablib.widgets.view import View
 
 pytestmark = pytest.mark.bench
 
@@ -41,20 +41,18 @@ BUSY = SimConfig.preset("colo").replace(
 )
 
 
-def draw(view: views.View, frame: Frame) -> list[Any]:
-    """Everything the charts are given after one frame."""
+def draw(view: View, frame: Frame) -> tuple[Any, ...]:
+    """What the charts are given after one frame."""
     view.push(frame)
-    depth = [
-        views.step_outline(side, BUSY.venue.levels) for side in (frame.book.bids, frame.book.asks)
-    ]
-    return [view.lines(), view.fills(1), view.fills(-1), *depth, frame.latency.histogram()]
+    book, latency = frame.book, frame.latency.histogram()
+    return view.lines(), view.fills(1), view.fills(-1), book.bids, book.asks, latency
 
 
 def watch(seconds: int) -> tuple[Session, np.ndarray]:
     """Play a session as a dashboard does; wall time of every frame, s."""
     session = Session(BUSY, seed=SEED)
     session.start()
-    view = views.View()
+    view = View()
     spent = np.empty(seconds * 20)
     for k in range(spent.size):
         start = time.perf_counter()
