@@ -424,21 +424,18 @@ class SimConfig(Section):
         return to_record(self)
 
 
-def _put(data: dict[str, Any], path: str, value: Any) -> None:
+def _put(data: dict[str, Any], path: str, value: Any, section: str = "") -> None:
     """Set a dotted path in nested dicts, merging where the value is a mapping."""
     *parents, last = path.split(".")
-    node = data
+    node: Any = data
     for name in parents:
-        if not isinstance(node.get(name), dict):
-            raise ConfigError(f"{path}: no such field")
-        node = node[name]
-    if last not in node:
-        raise ConfigError(
-            f"{path}: no such field (there {'is' if len(node) == 1 else 'are'} {', '.join(sorted(node))})"
-        )
+        node = node.get(name) if isinstance(node, dict) else None
+    if not isinstance(node, dict) or last not in node:
+        known = f"; there: {', '.join(sorted(node))}" if isinstance(node, dict) else ""
+        raise ConfigError(f"{section}{path}: no such field (value {value!r}{known})")
     if isinstance(value, Mapping) and isinstance(node[last], dict) and "model" not in value:
         for key, inner in value.items():
-            _put(node[last], str(key), inner)
+            _put(node[last], str(key), inner, f"{section}{path}.")
     else:
         node[last] = value
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from stepping import UNIT, in_flight, own_orders, values, watch
 from strategies import PLAIN, configs, seeds
 
 from lablib.config import SimConfig
-from lablib.engine import Simulation
 from lablib.kernels import tables as t
 from lablib.run import Run, run
 
