@@ -112,7 +112,7 @@ def outcome(name: str, triggers: int) -> Outcome:
 
 SAMPLES = [
     pytest.param(3_000, id="3000"),
-    pytest.param(20_000, id="20000", marks=pytest.mark.slow),
+    pytest.param(20_000, id="20000", marks=pytest.mark.full),
 ]
 
 
