@@ -237,7 +237,8 @@ class LiveLab(W.VBox):  # type: ignore[misc]
             self.controls.show(ready.next_config, ready.seed, name)
         else:
             self.controls.name(name)
-        self.controls.link(ready.query)
+        if "QUERY_STRING" in os.environ:  # elsewhere the page's address is not ours
+            self.controls.link(ready.query)
 
     def _say(self, *lines: str, bad: bool = False) -> None:
         assign(self.controls.status, value=readouts.status(lines, bad=bad))

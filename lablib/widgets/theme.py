@@ -109,6 +109,7 @@ CSS = f"""
   --bq-axis-path-stroke: #cfd7e1; }}
 
 .lrl-buttons {{ display: grid !important; grid-template-columns: repeat(4, 1fr); gap: 6px; overflow: visible; }}
+.lrl button, .lrl select, .lrl input {{ font-family: {FONT}; }}
 .lrl button.jupyter-button {{ width: 100%; height: 30px; line-height: 28px; border: 1px solid #cbd4df;
   background: #fff; color: {INK}; border-radius: 6px; font-size: 12px; font-weight: 550; padding: 0 4px; margin: 0;
   display: inline-flex; align-items: center; justify-content: center; box-shadow: none; }}

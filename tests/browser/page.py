@@ -151,21 +151,23 @@ class Page:
         # A context of its own outlives the tab, as a browser does: a farewell needs somebody to send it.
         context = browser.new_context(viewport={"width": size[0], "height": size[1]})
         page = cls(context.new_page())
-        host = urlparse(url).netloc
         tab = page.tab
-        tab.on("console", lambda m: page.errors.append(m.text) if m.type == "error" else None)
-        tab.on("pageerror", lambda error: page.errors.append(str(error)))
-        tab.on("requestfailed", lambda request: page.errors.append(f"failed: {request.url}"))
-        tab.on(
-            "response",
-            lambda r: page.errors.append(f"{r.status}: {r.url}") if r.status >= 400 else None,
-        )
-        tab.on("request", lambda request: page._note(request.url, host))
+        page.listen(url)
         tab.add_init_script(WATCH)
         tab.goto(url, wait_until="commit")
         tab.wait_for_selector(".lrl-info[data-frame]", state="attached", timeout=120_000)
         tab.wait_for_selector(".lrl-reset:not(:disabled)", timeout=120_000)
         return page
+
+    def listen(self, url: str) -> None:
+        """Note every error, every failed request and every request to another host than that of `url`."""
+        errors, host = self.errors, urlparse(url).netloc
+        on = self.tab.on
+        on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+        on("pageerror", lambda error: errors.append(str(error)))
+        on("requestfailed", lambda request: errors.append(f"failed: {request.url}"))
+        on("response", lambda r: errors.append(f"{r.status}: {r.url}") if r.status >= 400 else None)
+        on("request", lambda request: self._note(request.url, host))
 
     def close(self) -> None:
         """Close the tab as a person does, with its farewell to the server."""

@@ -92,13 +92,22 @@ def test_an_address_opens_its_scenario_and_says_what_it_could_not_use(browser, s
         server.url(preset="late_brakes", seed=11, **{"venue.fee_bps": 9_999, "risk.nonsense": 1}),
     )
     page.tab.wait_for_selector(".lrl-pause:not(:disabled)", timeout=30_000)  # it plays by itself
-    words = page.read(".lrl-status") if not page.errors else page.errors
-    assert (
-        page.tab.locator(".lrl-choose-seed input, .widget-text input").first.input_value() == "11"
-    )
+    assert page.tab.locator(".lrl .widget-text input").first.input_value() == "11"
+    words = page.read(".lrl-status")
+    assert "venue.fee_bps" in words
+    assert "risk.nonsense" in words
     assert page.errors == []
-    assert words
     page.close()
+
+
+def test_a_page_that_is_not_there_asks_nothing_of_another_host(browser, server):
+    page = Page(browser.new_page())
+    page.listen(server.address)
+    answer = page.tab.goto(server.url().replace("live.ipynb", "missing.ipynb"))
+    assert answer.status == 404
+    assert "404" in page.tab.inner_text("body")
+    assert page.foreign == set()
+    page.tab.close()
 
 
 def test_the_kernel_is_gone_soon_after_its_tab_is_closed(browser, server, only_page):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -133,20 +135,21 @@ def test_the_kill_switch_can_be_pulled_and_released_by_hand(lab):
 
 
 def test_a_link_leads_back_to_the_scenario(lab, monkeypatch):
+    monkeypatch.setenv("QUERY_STRING", "")
     lab.choose("retail")
     lab.set("strategy.threshold", 0.001)
-    query = lab._helm.query
-    monkeypatch.setenv("QUERY_STRING", query)
+    (query,) = re.findall(r'href="\?([^"]+)"', lab.controls._link.value)
+    monkeypatch.setenv("QUERY_STRING", unescape(query))
     other = live_lab()
-    assert other.session.config.to_json() == lab_config(query).to_json()
+    expected = SimConfig.preset("retail").replace({"strategy.threshold": 0.001})
+    assert other.session.config.to_json() == expected.to_json()
     assert status(other) == ""
     other.close()
 
 
-def lab_config(query):
-    from lablib.widgets import permalink
-
-    return permalink.read(query, SimConfig(), 7, "classroom").config
+def test_where_the_page_has_no_address_of_ours_no_link_is_offered(lab):
+    lab.choose("retail")
+    assert lab.controls._link.value == ""
 
 
 def test_an_address_with_mistakes_opens_the_lab_and_lists_them(lab, monkeypatch):
