@@ -413,7 +413,7 @@ def steered(seed: int, until_ms: int) -> Simulation:
         ("set", "external.regimes", {"enabled": False}),
         ("halt", "", None),
         ("release", "", None),
-        ("set", "strategy.name", "passive_divergence"),
+        ("set", "strategy.exit", "opposite"),
         ("set", "venue.half_spread_ticks", 2),
         ("halt", "", None),
         ("set", "external.volatility_bps", 8.0),
