@@ -164,13 +164,18 @@ class _whole_file:  # noqa: N801 - a context manager read as a verb
         self._handle = os.fdopen(number, "w", newline="", encoding="utf-8")
         return self._handle
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._handle.close()
-        if kind is None:
-            self._scratch.chmod(0o644)
-            self._scratch.replace(self.path)
-        else:
-            self._scratch.unlink()
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        try:
+            self._handle.close()
+            if error is None:
+                self._scratch.chmod(0o644)
+                self._scratch.replace(self.path)
+        except OSError as late:  # what was buffered found no room, or the name is a folder's
+            error = error or late
+        if error is not None:
+            self._scratch.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise ArchiveError(f"{self.path}: {error.strerror}") from None
 
 
 def write_replay(handle: Any, samples: np.ndarray) -> None:
