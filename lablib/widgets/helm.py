@@ -75,9 +75,7 @@ class Helm:
     @property
     def changed(self) -> bool:
         """Whether the scenario differs from its preset."""
-        return self.preset not in SCENARIOS or not _equal(
-            self.next_config, SimConfig.preset(self.preset)
-        )
+        return self.preset not in SCENARIOS or self.next_config != SimConfig.preset(self.preset)
 
     def ask(self, path: str, value: Any) -> None:
         """Remember a setting; the newest of each field counts."""
@@ -131,11 +129,6 @@ class Helm:
         self.session.reset(config, self.seed)
 
 
-def _equal(one: SimConfig, other: SimConfig) -> bool:
-    """Whether two configs say the same, whichever fields were spelled out."""
-    return one.to_json() == other.to_json()
-
-
 _LIVE = frozenset(knob.path for knob in knobs() if knob.live)
 
 
@@ -164,7 +157,7 @@ def scenario_of(preset_or_config: Any) -> tuple[SimConfig, str]:
     if isinstance(preset_or_config, dict):
         return SimConfig().replace(preset_or_config), "classroom"
     if isinstance(preset_or_config, SimConfig):
-        same = (name for name in SCENARIOS if _equal(SimConfig.preset(name), preset_or_config))
+        same = (name for name in SCENARIOS if SimConfig.preset(name) == preset_or_config)
         return preset_or_config, next(same, "classroom")
     raise ConfigError(
         f"config: give a SimConfig, a dict or a preset's name, got {preset_or_config!r}"

@@ -129,10 +129,7 @@ def thinned(rows: Floats, width_s: float) -> Floats:
     if count <= 2 * bins:
         return rows
     starts = np.arange(bins) * count // bins
-    out = envelope(rows, starts)
-    # Both rows of a bin come from it; time must not turn back when a field falls.
-    out[TIME] = np.sort(out[TIME])
-    return out
+    return envelope(rows, starts)
 
 
 def newest(marks: Floats, width_s: float) -> Floats:
