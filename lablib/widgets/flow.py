@@ -18,7 +18,7 @@ import ipywidgets as W  # noqa: N812 - the name its own manual uses
 import traitlets
 
 IN_FLIGHT = 3  # frames on the way at most: enough to fill the round trip
-TOUCHED = 2  # and while somebody turns a knob, whose effect stands in line behind them
+TOUCHED = 2  # while somebody turns a knob: the frame with its effect stands in line behind them
 TOUCH_S = 1.0
 PATIENCE_S = 5.0  # without an answer for so long, nobody is watching
 _MARK = re.compile(r'data-frame="(\d{1,15})"')
@@ -49,6 +49,7 @@ class Flow:
         self.lag_s = 0.0
         self._on_thread = on_thread
         self._touched = -math.inf
+        self._urgent = False
         self._news = asyncio.Event()
         self._marked: deque[tuple[int, float]] = deque(maxlen=64)
         self._applied: deque[float] = deque(maxlen=64)
@@ -72,6 +73,7 @@ class Flow:
 
     def mark(self) -> None:
         """End a frame: everything set before this is part of it."""
+        self._urgent = False
         self.sent += 1
         self._marked.append((self.sent, time.monotonic()))
         stamp = round(time.time() * 1_000)
@@ -82,11 +84,13 @@ class Flow:
     @property
     def limit(self) -> int:
         """Frames that may be on the way now."""
-        return TOUCHED if time.monotonic() - self._touched < TOUCH_S else IN_FLIGHT
+        lately = time.monotonic() - self._touched < TOUCH_S
+        return TOUCHED if lately and not self._urgent else IN_FLIGHT
 
     def touch(self) -> None:
-        """Somebody asked for something and is waiting to see it."""
+        """Somebody asked for something and waits to see it: the next frame is theirs, others keep back."""
         self._touched = time.monotonic()
+        self._urgent = True
 
     async def room(self, patience_s: float = PATIENCE_S) -> bool:
         """Wait until a further frame may go; False when nobody answers."""

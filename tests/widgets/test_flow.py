@@ -67,6 +67,8 @@ def test_there_is_room_until_the_frames_on_the_way_reach_the_limit(flow):
 
 def test_while_somebody_turns_a_knob_fewer_frames_are_on_the_way(flow, monkeypatch):
     flow.touch()
+    assert flow.limit == IN_FLIGHT  # for the frame that answers
+    flow.mark()
     assert flow.limit == TOUCHED < IN_FLIGHT
     later = flows.time.monotonic() + flows.TOUCH_S + 0.1
     monkeypatch.setattr(flows.time, "monotonic", lambda: later)
