@@ -194,6 +194,7 @@ def test_compiled_and_plain_python_agree():
         {
             "external.volatility_bps": 5_000,
             "external.interval_ms": 60_000,
+            "strategy.decision_interval_ms": 60_000,
             "external.regimes.enabled": True,
             "external.regimes.volatile_volatility": 20,
             "external.regimes.mean_stay_s": 1,
