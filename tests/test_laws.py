@@ -278,14 +278,14 @@ def test_the_same_laws_hold_where_messages_take_no_time(config, seed):
             check(state, params, source)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @pytest.mark.compiled
 @pytest.mark.skipif(PLAIN, reason="an hour in plain Python")
 @settings(max_examples=300)
 @given(config=configs(least_ms=TIMED), seed=seeds())
 def test_every_law_holds_after_every_event_of_longer_runs(config, seed):
     checks = [law() for law in EVERY_LAW]
-    for state, params, source in watch(config, seed, 4_000):
+    for state, params, source in watch(config, seed, 1_000):
         for check in checks:
             check(state, params, source)
 
