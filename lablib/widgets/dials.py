@@ -31,20 +31,17 @@ class Dial:
 
     def __init__(self, knob: Knob, value: Any, style: Any) -> None:
         self.knob = knob
-        self._low, self._high = knob.shown(knob.low), knob.shown(knob.high)
-        traits: dict[str, Any] = {
-            "description": knob.label,
-            "tooltip": knob.tooltip,
-            "style": style,
-        }
+        low, high = knob.shown(knob.low), knob.shown(knob.high)
+        traits = {"description": knob.label, "tooltip": knob.tooltip, "style": style}
         if knob.log:
-            low, high = math.log10(self._low), math.log10(self._high)
-            self.slider = W.FloatLogSlider(
-                self._low, min=low, max=high, step=(high - low) / STEPS, **traits
-            )
+            self._low, self._high = math.log10(low), math.log10(high)
+            self._step = (self._high - self._low) / STEPS
+            kind = W.FloatLogSlider
         else:
-            self._step = max(tick_step(self._high - self._low, STEPS), float(knob.whole))
-            self.slider = W.FloatSlider(self._low, min=self._low, max=self._high, **traits)
+            self._low, self._high = low, high
+            self._step = max(tick_step(high - low, STEPS), float(knob.whole))
+            kind = W.FloatSlider
+        self.slider = kind(low, min=self._low, max=self._high, step=self._step, **traits)
         self.slider.add_class("lrl-" + knob.path.replace(".", "-").replace("_", "-"))
         self._known: float | int = math.nan
         self._note = W.HTML(layout={"display": "none"})
@@ -65,28 +62,31 @@ class Dial:
         return before != self._known
 
     def show(self, value: Any) -> None:
-        """Stand where the config stands; a value beyond the usual range widens the slider."""
+        """Stand where the config stands; a value beyond the usual range widens the slider.
+
+        A browser moves a value that does not fit range and grid, and reports that as a person's wish.
+        So three messages: one that leaves room for the old value and the new, the value, the range.
+        """
         shown = self.knob.shown(value)
-        log = self.knob.log
-        at = math.log10(shown) if log and shown > 0 else shown
-        ends = (math.log10(self._low), math.log10(self._high)) if log else (self._low, self._high)
-        low = min(ends[0], at)
-        high = ends[1] if at <= ends[1] else 2 * at if at > 0 else at / 2
-        slider = self.slider
-        with slider.hold_sync():
-            if not log:
-                slider.step = self._fine(shown - low)
-            slider.min, slider.max = min(slider.min, low), max(slider.max, high)
-            assign(slider, value=shown)
-            slider.min, slider.max = low, high
+        slider, old = self.slider, self.slider.value
+        low, high, step = self._range(shown)
+        fine = min(slider.step, step, 10.0 ** -max(_decimals(old), _decimals(shown)))
+        if (slider.min, slider.max, slider.step) != (low, high, step) and old != shown:
+            assign(slider, min=min(slider.min, low), max=max(slider.max, high), step=fine)
+        assign(slider, value=shown)
+        assign(slider, min=low, max=high, step=step)
         self._known = self.value
         self.settle(law(value))
 
-    def _fine(self, value: float) -> float:
-        """A step that has `value` on its grid: a browser moves what is off it, and reports that as a wish."""
-        if math.isclose(value / self._step, round(value / self._step), abs_tol=1e-9):
-            return self._step
-        return min(self._step, 10.0 ** -_decimals(value))
+    def _range(self, shown: float) -> tuple[float, float, float]:
+        """Ends and step of the slider for a value; on a logarithmic one, of its exponent."""
+        low, high, step = self._low, self._high, self._step
+        at = math.log10(shown) if self.knob.log and shown > 0 else shown
+        low, high = min(low, at), high if at <= high else 2 * at if at > 0 else at / 2
+        on_grid = math.isclose((at - low) / step, round((at - low) / step), abs_tol=1e-9)
+        if not on_grid and not self.knob.log:
+            step = 10.0 ** -max(_decimals(at), _decimals(low))
+        return low, high, step
 
     def settle(self, text: str) -> None:
         """Show as many digits as the value has, and write the line under the slider; none hides it."""

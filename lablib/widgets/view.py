@@ -106,7 +106,10 @@ class View:
         self.event_count += len(frame.orders) + len(frame.fills) + len(frame.risk_events)
 
     def note(self, t_ns: int, text: str) -> None:
-        """Put a line of our own, such as a command, on the event tape."""
+        """Put a command on the event tape; `field = value` again and again is one line, the newest."""
+        field_name, equals, _ = text.partition(" = ")
+        if equals and self.events and str(self.events[-1][2]).startswith(field_name + equals):
+            self.events.pop()
         self.events.append((t_ns, "command", text))
         self.event_count += 1
 

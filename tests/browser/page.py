@@ -199,6 +199,11 @@ class Page:
         """Take an option of the drop-down `speed`, `window` or `preset`."""
         self.tab.locator(f".lrl-choose-{name} select").select_option(label=label)
 
+    def chosen(self, name: str) -> str:
+        """The option a drop-down stands at."""
+        options = self.tab.locator(f".lrl-choose-{name} select")
+        return str(options.evaluate("list => list.options[list.selectedIndex].text"))
+
     def nudge(self, field_name: str, key: str = "ArrowRight", times: int = 1) -> None:
         """Move the slider of a dotted field with the keyboard."""
         self.handle(field_name).focus()

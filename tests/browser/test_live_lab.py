@@ -45,9 +45,15 @@ def test_a_slider_changes_a_running_chart_and_is_recorded(page):
         "[...document.querySelectorAll('.lrl-tape tr.command')]"
         ".some(row => row.innerText.includes('latency.order_entry_ms'))"
     )
-    assert "custom" in page.tab.evaluate(
-        "(s => s.options[s.selectedIndex].text)(document.querySelector('.lrl-choose-preset select'))"
-    )
+    assert page.chosen("preset") == "custom"
+
+
+def test_a_scenario_that_is_chosen_stays_as_it_is(page):
+    for preset in ("late brakes", "cloud", "classroom", "colo", "stress"):
+        page.choose("preset", preset)
+        time.sleep(0.7)  # a browser that rounds a slider reports it at once
+        assert page.chosen("preset") == preset
+        assert page.tab.locator(".lrl-status").count() == 0
 
 
 def test_a_setting_the_run_is_built_on_says_that_it_waits_and_comes_with_the_reset(page):

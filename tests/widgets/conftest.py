@@ -17,9 +17,11 @@ class Wire:
     def __init__(self) -> None:
         self.sent: list[tuple[str, str, dict[str, Any]]] = []
         self.open: set[str] = set()
+        self.to: dict[str, list[dict[str, Any]]] = {}  # updates by the name of their comm
 
     def clear(self) -> None:
         self.sent.clear()
+        self.to.clear()
 
     @property
     def updates(self) -> list[tuple[str, dict[str, Any]]]:
@@ -39,6 +41,8 @@ class Wire:
                     wire.open.add(self.comm_id)
                 if msg_type == "comm_close":
                     wire.open.discard(self.comm_id)
+                if msg_type == "comm_msg":
+                    wire.to.setdefault(self.comm_id, []).append(state)
                 wire.sent.append((self.model, msg_type, state))
 
         return Collecting(*args, **kwargs)

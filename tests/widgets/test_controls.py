@@ -93,6 +93,50 @@ def test_every_preset_can_be_shown_without_being_asked_for(controls, wishes, pre
     assert controls.seed.value == "3"
 
 
+class Browser:
+    """A slider as a browser keeps it: what does not fit is moved, and what moved is reported.
+
+    In one message it may look at the value before the range it belongs to.
+    """
+
+    def __init__(self, slider):
+        self.slider = slider
+        self.state = {name: getattr(slider, name) for name in ("min", "max", "step", "value")}
+
+    def hear(self, message):
+        news = {name: message[name] for name in self.state if name in message}
+        if "value" in news:
+            self.state["value"] = news.pop("value")
+            self.fit()
+        if news:
+            self.state |= news
+            self.fit()
+
+    def fit(self):
+        low, high, step, value = (self.state[name] for name in ("min", "max", "step", "value"))
+        moved = min(max(low + round((value - low) / step) * step, low), high)
+        if moved != value:
+            self.state["value"] = moved
+            self.slider.value = moved
+
+
+@pytest.mark.parametrize("start", SCENARIOS)
+def test_no_browser_takes_a_new_scenario_for_a_wish(controls, wishes, wire, start):
+    controls.show(SimConfig.preset(start), 7, start)
+    browsers = [Browser(dial.slider) for dial in controls.dials.values()]
+    for preset in SCENARIOS:
+        wire.clear()
+        controls.show(SimConfig.preset(preset), 7, preset)
+        messages = dict(wire.to)
+        for browser in browsers:
+            for message in messages.get(browser.slider.comm.comm_id, []):
+                browser.hear(message)
+        assert wishes == []
+        for path, dial in controls.dials.items():
+            shown = dial.knob.shown(SimConfig.preset(preset).get(path))
+            assert dial.slider.value == pytest.approx(shown, rel=1e-12)
+
+
 def test_a_slider_widened_for_one_scenario_is_narrow_again_in_the_next(controls):
     slider = controls.dials["risk.max_position_pct"].slider
     usual = slider.min, slider.max

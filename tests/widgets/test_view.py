@@ -126,6 +126,16 @@ def test_events_stand_in_order_of_time_whatever_table_they_come_from():
     ]
 
 
+def test_a_knob_turned_on_and_on_is_one_line_of_the_tape():
+    view = View()
+    for value in (1, 2, 3):
+        view.note(value, f"venue.fee_bps = {value}")
+    view.note(4, "latency.ack_ms = 1")
+    view.note(5, "kill switch pulled by hand")
+    view.note(6, "kill switch pulled by hand")
+    assert [at for at, _, _ in view.events] == [3, 4, 5, 6]
+
+
 def test_a_cleared_view_is_as_new():
     view = View()
     view.push(frame(9, samples=samples([9], equity=50.0), fills=rows(t.FILL, {"t_ns": 1})))
