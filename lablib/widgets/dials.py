@@ -64,17 +64,19 @@ class Dial:
     def show(self, value: Any) -> None:
         """Stand where the config stands; a value beyond the usual range widens the slider.
 
-        A browser moves a value that does not fit range and grid, and reports that as a person's wish.
-        So three messages: one that leaves room for the old value and the new, the value, the range.
+        A browser that moves a value to fit range and grid reports that as a person's wish, unless it
+        was told to report nothing but the end of a movement.
         """
         shown = self.knob.shown(value)
-        slider, old = self.slider, self.slider.value
+        slider = self.slider
         low, high, step = self._range(shown)
-        fine = min(slider.step, step, 10.0 ** -max(_decimals(old), _decimals(shown)))
-        if (slider.min, slider.max, slider.step) != (low, high, step) and old != shown:
-            assign(slider, min=min(slider.min, low), max=max(slider.max, high), step=fine)
-        assign(slider, value=shown)
-        assign(slider, min=low, max=high, step=step)
+        if (slider.min, slider.max, slider.step, slider.value) != (low, high, step, shown):
+            slider.continuous_update = False
+            with slider.hold_sync():
+                slider.min, slider.max = min(slider.min, low), max(slider.max, high)
+                slider.value = shown
+                slider.min, slider.max, slider.step = low, high, step
+            slider.continuous_update = True
         self._known = self.value
         self.settle(law(value))
 

@@ -202,7 +202,8 @@ class Page:
     def chosen(self, name: str) -> str:
         """The option a drop-down stands at."""
         options = self.tab.locator(f".lrl-choose-{name} select")
-        return str(options.evaluate("list => list.options[list.selectedIndex].text"))
+        text = str(options.evaluate("list => list.options[list.selectedIndex].text"))
+        return text.replace("\xa0", " ")
 
     def nudge(self, field_name: str, key: str = "ArrowRight", times: int = 1) -> None:
         """Move the slider of a dotted field with the keyboard."""

@@ -96,15 +96,17 @@ def test_every_preset_can_be_shown_without_being_asked_for(controls, wishes, pre
 class Browser:
     """A slider as a browser keeps it: what does not fit is moved, and what moved is reported.
 
-    In one message it may look at the value before the range it belongs to.
+    In one message it may look at the value before the range it belongs to, and its sums are rough.
     """
+
+    NAMES = ("min", "max", "step", "value", "continuous_update")
 
     def __init__(self, slider):
         self.slider = slider
-        self.state = {name: getattr(slider, name) for name in ("min", "max", "step", "value")}
+        self.state = {name: getattr(slider, name) for name in self.NAMES}
 
     def hear(self, message):
-        news = {name: message[name] for name in self.state if name in message}
+        news = {name: message[name] for name in self.NAMES if name in message}
         if "value" in news:
             self.state["value"] = news.pop("value")
             self.fit()
@@ -114,8 +116,10 @@ class Browser:
 
     def fit(self):
         low, high, step, value = (self.state[name] for name in ("min", "max", "step", "value"))
-        moved = min(max(low + round((value - low) / step) * step, low), high)
-        if moved != value:
+        share = (value - low) / (high - low) * 100
+        part = step / (high - low) * 100
+        moved = min(max(round(share / part) * part, 0.0), 100.0) / 100 * (high - low) + low
+        if moved != value and self.state["continuous_update"]:
             self.state["value"] = moved
             self.slider.value = moved
 
