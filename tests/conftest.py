@@ -20,6 +20,11 @@ settings.register_profile("plain", max_examples=5, derandomize=True, **_COMMON)
 settings.load_profile("plain" if PLAIN else "compiled")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests come last: Playwright's loop stays open, and others bring loops of their own."""
+    items.sort(key=lambda item: "/browser/" in item.path.as_posix())
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The checkout: README, notebooks, apps."""
