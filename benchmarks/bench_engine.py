@@ -147,8 +147,8 @@ def main(rounds: int = 5) -> None:
         done = times[case, every][0]
         seconds = statistics.median(each.seconds for each in times[case, every])
         print(
-            f"{case:<22}{every:>9}{done.events:>11,}{done.events / seconds / 1e6:>11.2f}"
-            f"{done.decisions / seconds / 1e6:>14.2f}{seconds / done.events * 1e9:>10.1f}"
+            f"{case:<22}{every:>9}{done.events:>11,}{done.events / seconds / 1e6:>11.3g}"
+            f"{done.decisions / seconds / 1e6:>14.3g}{seconds / done.events * 1e9:>10.1f}"
             f"{seconds / done.frames * 1e6:>10,.0f}"
         )
 

@@ -184,7 +184,7 @@ class Dashboard:
             self.latency.say("no fill yet")
         ticks = (frame.ask_px - frame.bid_px) / config.venue.tick_size
         late = (frame.external_px - frame.market_px) / config.venue.tick_size
-        self.depth.say(f"spread {ticks:.0f} · external {readouts.signed(late, 1)} ticks away")
+        self.depth.say(f"spread {ticks:.0f} · external {readouts.signed(late, 1)} ticks")
 
 
 def histogram(latency: Latency) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 PADDING = 0.12  # of the data's extent, on each side of a new range
+CORNER = 0.06  # of a range, kept free of ticks where two axes meet
 SHRUNK = 0.4  # a range is given up when the data fill less of it than this
 
 
@@ -97,6 +98,6 @@ class Span:
     @property
     def ticks(self) -> NDArray[np.float64]:
         """Round values within the range, but none in the corner where the other axis has its first label."""
-        corner = self.low if self.from_zero else self.low + 0.05 * (self.high - self.low)
+        corner = self.low if self.from_zero else self.low + CORNER * (self.high - self.low)
         first, last = math.ceil(corner / self.step - 1e-9), math.floor(self.high / self.step + 1e-9)
         return np.arange(first, last + 1, dtype=np.float64) * self.step

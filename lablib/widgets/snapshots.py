@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from lablib.widgets import theme
 from lablib.widgets.panels import Panel, Ruler, assign, axis, ended, f32, key, lines
-from lablib.widgets.scales import tick_format, tick_step
+from lablib.widgets.scales import CORNER, tick_format, tick_step
 
 Floats = NDArray[np.floating]
 Counts = NDArray[np.int64]
@@ -164,7 +164,8 @@ class DepthChart(Panel):
         self._half, self._centre = 1.5 * half, centre
         left, right = centre - self._half, centre + self._half
         step = tick_step(right - left, 4)
-        ticks = np.arange(np.ceil(left / step), np.floor(right / step) + 1) * step
+        first = left + CORNER * (right - left)
+        ticks = np.arange(np.ceil(first / step), np.floor(right / step) + 1) * step
         assign(self.x, min=left, max=right)
         assign(self.x_axis, tick_format=tick_format(step))
         assign(self.x_axis, tick_values=ticks)

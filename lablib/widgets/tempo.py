@@ -11,7 +11,7 @@ from lablib.kernels import tables as t
 from lablib.pace import Pace
 from lablib.widgets.view import View
 
-COMPUTE_S = 0.025  # the engine's share of a frame at most: a slider must not wait behind it
+COMPUTE_S = 0.016  # the engine's share of a frame at most: a slider must not wait behind it
 ON_CHART_S = 30.0  # real seconds of a run that a chart shows, unless told otherwise
 HOUR, DAY = 3_600, 86_400
 # Windows whose thirds are round.

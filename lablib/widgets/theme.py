@@ -62,8 +62,10 @@ CSS = f"""
 .lrl-hidden {{ display: none !important; }}
 
 .lrl-head {{ display: flex; align-items: baseline; gap: 12px; min-height: 26px; }}
-.lrl-head h1 {{ font-size: 19px; font-weight: 650; margin: 0; letter-spacing: -0.01em; color: {INK}; }}
-.lrl-head p {{ margin: 0; color: {MUTED}; font-size: 12.5px; }}
+.lrl-head h1 {{ font-size: 19px; font-weight: 650; margin: 0; letter-spacing: -0.01em; color: {INK};
+  white-space: nowrap; }}
+.lrl-head p {{ margin: 0; color: {MUTED}; font-size: 12.5px; white-space: nowrap; overflow: hidden;
+  text-overflow: ellipsis; }}
 .lrl-head .lrl-flow {{ margin-left: auto; color: {MUTED}; font-size: 12px; white-space: nowrap; }}
 
 .lrl-kpis {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(118px, 1fr)); gap: 1px;
@@ -82,10 +84,12 @@ CSS = f"""
 .lrl-card {{ padding: 12px 12px 8px; gap: 5px; }}
 .lrl-card h2 {{ font-size: 12.5px; font-weight: 650; margin: 5px 0 0; color: {INK}; }}
 .lrl-card .lrl-note {{ color: {MUTED}; font-size: 11.5px; line-height: 1.3; }}
-.lrl-main {{ gap: 10px; overflow: visible; min-width: 0; }}
+.lrl-main {{ gap: 10px; overflow: visible; min-width: 0; container-type: inline-size; }}
 .lrl-main > .lrl-card {{ flex: 1 0 auto; }}
-.lrl-grid {{ display: grid !important; grid-template-columns: repeat(auto-fit, minmax(310px, 1fr));
-  gap: 10px; overflow: visible; }}
+.lrl-grid {{ display: grid !important; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 10px;
+  overflow: visible; }}
+@container (max-width: 950px) {{ .lrl-grid {{ grid-template-columns: repeat(2, minmax(0, 1fr)); }} }}
+@container (max-width: 600px) {{ .lrl-grid {{ grid-template-columns: minmax(0, 1fr); }} }}
 .lrl-panel {{ padding: 8px 6px 0 10px; min-width: 0; position: relative; }}
 .lrl-panel .bqplot {{ min-width: 0; min-height: 0; margin: 0; }}
 .lrl-title {{ display: flex; align-items: baseline; justify-content: space-between; gap: 10px; white-space: nowrap;

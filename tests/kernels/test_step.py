@@ -296,7 +296,7 @@ def test_a_released_desk_trades_again():
 
 
 def test_the_loss_that_was_still_under_way_is_told_as_overshoot():
-    done = run("late_brakes", seed=1, until="10min")
+    done = run("late_brakes", seed=1, until="30s")
     halt = done.risk_events[0]
     assert t.REASONS[halt["reason"]] == "daily_loss_cap"
     assert halt["value"] >= halt["limit"]

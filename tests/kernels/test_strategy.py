@@ -189,7 +189,7 @@ def test_a_side_is_entered_once(holding, buying, exiting, stack, may):
     assert may_enter(zero(t.STRATEGY), desk, params, holding, t.BUY) == may
 
 
-SECONDS = 20 if PLAIN else 300
+SECONDS = 6 if PLAIN else 300
 
 
 def test_an_opposite_signal_flips_the_position():
