@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from lablib.config import SimConfig
 from lablib.errors import ConfigError
-from lablib.frame import Frame, read_frame, read_latencies
+from lablib.frame import Frame, FrameReader
 from lablib.kernels import step
 from lablib.kernels import tables as t
 from lablib.own_strategy import NO_STRATEGY, prepare
@@ -151,9 +151,13 @@ class Simulation:
         queue = (Command(c.t_ns, c.kind, c.field, _plain(c.value)) for c in commands)
         self._queue = deque(sorted(queue, key=lambda command: command.t_ns))
         self._rehearse()
-        self._params = self._to_params(self.config)
-        self._state: Any = np.zeros(1, t.STATE)[0]
-        self._output: Any = np.zeros(1, t.OUTPUT)[0]
+        states = np.zeros(1, t.STATE)
+        self._state: Any = states[0]
+        self._reader = FrameReader(states)
+        self._tune(self.config)
+        self._outputs = np.zeros(1, t.OUTPUT)
+        self._output: Any = self._outputs[0]
+        self._written = {name: self._outputs["cursor"][name] for name in TABLES}
         self._synthetic = SyntheticTape(self.seed)
         # A copy, since a read-only array is another type to numba and would compile everything anew.
         self._tape = np.zeros(0, t.TAPE_EVENT) if market is None else market.events.copy()
@@ -162,7 +166,6 @@ class Simulation:
         self._hashes = {name: hashlib.sha256() for name in TABLES}
         self._rows: dict[str, list[np.ndarray]] = {name: [] for name in TABLES}
         step.start(self._state, self._params, self._output)
-        self._latencies = read_latencies(self._state)
 
     # ------------------------------------------------------------------------------------ reading
     @property
@@ -186,12 +189,11 @@ class Simulation:
         rows = {}
         for name, dtype in TABLES.items():
             parts = self._rows[name]
-            table = np.concatenate(parts) if parts else np.zeros(0, dtype)
+            table = parts[0] if len(parts) == 1 else np.concatenate([*parts, np.zeros(0, dtype)])
             table.flags.writeable = False
             rows[name] = table
             self._rows[name] = []
-        self._latencies = read_latencies(self._state, self._latencies)
-        return read_frame(self._state, self._params, rows, self._latencies)
+        return self._reader.read(rows)
 
     def open_orders(self) -> np.ndarray:
         """Rows (dtype `tables.ORDER`) of own orders whose fate is not known yet."""
@@ -256,10 +258,10 @@ class Simulation:
         return command
 
     # ------------------------------------------------------------------------------------ machine
-    def _to_params(self, config: SimConfig) -> Any:
-        params = config.to_record()
-        params.key_low, params.key_high = delay_key(self.seed)
-        return params
+    def _tune(self, config: SimConfig) -> None:
+        self._params: Any = config.to_record()
+        self._params.key_low, self._params.key_high = delay_key(self.seed)
+        self._reader.tune(self._params)
 
     def _rehearse(self) -> None:
         """Refuse a bad queue of commands before anything has run."""
@@ -292,7 +294,7 @@ class Simulation:
         else:
             self.config = self._configured(self.config, command)
             before = self._params.external.tobytes()
-            self._params = self._to_params(self.config)
+            self._tune(self.config)
             step.retune(self._state, self._params)
             if self.market is None and self._params.external.tobytes() != before:
                 self._turn_tape()  # what was drawn ahead knew the old settings
@@ -324,14 +326,13 @@ class Simulation:
 
     def _drain(self) -> None:
         """Take the rows out of the kernels' arrays, into the hashes and towards the next frame."""
-        cursor = self._output.cursor
-        for name in TABLES:
-            count = int(cursor[name])
+        for name, written in self._written.items():
+            count = written.item()
             if count:
-                rows = getattr(self._output, name)[:count].copy()
-                self._hashes[name].update(rows.tobytes())
+                rows = self._outputs[name][0, :count].copy()
+                self._hashes[name].update(rows.data)
                 self._rows[name].append(rows)
-                cursor[name] = 0
+                written[0] = 0
 
     def _hash_tape(self) -> None:
         if self._tape_hash is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,104 +74,126 @@ class Frame:
     exchange_latency: Latency
 
 
-def read_latencies(state: Any, previous: tuple[Latency, ...] = ()) -> tuple[Latency, ...]:
-    """The three latency views; one that has not changed is shared with the previous frame."""
-    views = []
-    for which in range(3):
-        histogram = state.latency[which]
-        if previous and previous[which].count == histogram["count"]:
-            views.append(previous[which])
-        else:
-            buckets = histogram["buckets"].copy()
-            buckets.flags.writeable = False
-            views.append(Latency(buckets, int(histogram["largest"])))
-    return tuple(views)
+class FrameReader:
+    """Reads frames out of one run's state.
 
+    To name a field of a NumPy record costs a microsecond, and a frame names sixty. So a view of each
+    record is made once, and read as a whole.
 
-def read_book(state: Any, params: Any) -> BookView:
-    """The visible depth of the venue."""
-    levels = int(params.venue.levels)
-    if params.venue.model == t.DELAYED_COPY:
-        rungs = np.arange(levels)
-        lots = np.full(levels, params.venue.level_lots)
-        sides = [
-            (state.venue.quote.bid - rungs, lots),
-            (state.venue.quote.ask + rungs, lots),
-        ]
-    else:
-        sides = []
-        for half in range(2):
-            px, size = np.empty(levels, np.int64), np.empty(levels, np.int64)
-            found = depth(state.book, half, px, size)
-            sides.append((px[:found], size[:found]))
-    views = []
-    for px, size in sides:
-        view = np.column_stack((px * params.tick_px, size.astype(np.float64)))
+    Parameters
+    ----------
+    states
+        The run's state, an array of `tables.STATE` of shape (1,).
+    """
+
+    def __init__(self, states: np.ndarray) -> None:
+        state, self._book = states[0], states[0].book
+        desk, venue, strategy = states["desk"], states["venue"], states["strategy"]
+        self._now, self._events = states["now_ns"], states["events"]
+        self._clock, self._action = strategy["clock"], strategy["action"]
+        self._external = _whole(states["external"])
+        self._quote = _whole(venue["quote"])
+        self._seen = _whole(states["seen"])
+        self._account = _whole(states["account"])
+        self._desk, self._known = _whole(desk), _whole(desk["account"])
+        self._risk = _whole(states["risk"])
+        self._counts = states["latency"]["count"][0]
+        self._largest = states["latency"]["largest"][0]
+        self._buckets = [state.latency[which]["buckets"] for which in range(3)]
+        self._recorded = [-1] * 3  # values each of these views has
+        self._latencies: dict[int, Latency] = {}
+
+    def tune(self, params: Any) -> None:
+        """Frames from now on are of a run under `params`, a `tables.PARAMS` record."""
+        self._tick, self._unit = float(params.tick_px), float(params.unit_value)
+        self._gross = float(params.risk.max_gross_pct)
+        levels = int(params.venue.levels)
+        self._rungs = np.arange(levels)
+        self._endless = int(params.venue.model) == t.DELAYED_COPY
+        self._px = np.empty(levels, np.int64)
+        self._lots = np.full(levels, params.venue.level_lots)
+
+    def read(self, rows: dict[str, np.ndarray]) -> Frame:
+        """The present moment. `rows` are the table rows written since the previous frame."""
+        unit, tick = self._unit, self._tick
+        account, known, desk = self._account(), self._known(), self._desk()
+        quote, seen, risk = self._quote(), self._seen(), self._risk()
+        self._read_latencies()
+        value = account.position * account.mark * (t.MONEY // 2)
+        loss = (known.fees - risk.day_fees) - (known.realized - risk.day_realized)
+        return Frame(
+            t_ns=self._now.item(),
+            external_px=self._external().px * tick,
+            bid_px=quote.bid * tick if quote.bid != t.NO_BID else float("nan"),
+            ask_px=quote.ask * tick if quote.ask != t.NO_ASK else float("nan"),
+            market_px=0.5 * account.mark * tick,
+            divergence=_divergence(seen),
+            action=self._action.item(),
+            equity=account.equity * unit,
+            cash=account.cash * unit,
+            realized_pnl=account.realized * unit,
+            unrealized_pnl=(value - account.basis) * unit,
+            fees=account.fees * unit,
+            drawdown=(account.peak - account.equity) * unit,
+            max_drawdown=account.drawdown * unit,
+            position_lots=account.position,
+            position_value=value * unit,
+            known_position_lots=known.position,
+            pending_buy_lots=desk.pending_buy,
+            pending_sell_lots=desk.pending_sell,
+            gross_limit_lots=max(
+                0, int(known.equity * self._gross / (account.mark * (t.MONEY // 2)))
+            ),
+            open_orders=desk.open_orders,
+            day_loss=loss * unit,
+            day_loss_cap=risk.cap * unit,
+            halted=bool(risk.halted),
+            halt_reason=t.REASONS[risk.reason] if risk.halted else "",
+            halted_at_ns=risk.halted_at,
+            halts=risk.halts,
+            overshoot=risk.overshoot * unit,
+            regime=seen.regime,
+            events=self._events.item(),
+            decisions=self._clock.item(),
+            order_count=desk.last_order_id,
+            fill_count=account.fills,
+            book=BookView(self._depth(0, quote.bid), self._depth(1, quote.ask)),
+            latency=self._latencies[t.END_TO_END_LATENCY],
+            decision_latency=self._latencies[t.DECISION_LATENCY],
+            exchange_latency=self._latencies[t.EXCHANGE_LATENCY],
+            **rows,
+        )
+
+    def _read_latencies(self) -> None:
+        """A view for each histogram; one that has not changed is shared with the previous frame."""
+        for which, count in enumerate(self._counts.tolist()):
+            if self._recorded[which] != count:
+                self._recorded[which] = count
+                buckets = self._buckets[which].copy()
+                buckets.flags.writeable = False
+                self._latencies[which] = Latency(buckets, self._largest[which].item())
+
+    def _depth(self, half: int, touch: int) -> NDArray[np.float64]:
+        """What a side of the venue shows, best level first."""
+        levels = self._rungs.size
+        if not self._endless:
+            levels = depth(self._book, half, self._px, self._lots)
+        view = np.empty((levels, 2))
+        px = touch + (2 * half - 1) * self._rungs if self._endless else self._px[:levels]
+        np.multiply(px, self._tick, out=view[:, 0])
+        view[:, 1] = self._lots[:levels]
         view.flags.writeable = False
-        views.append(view)
-    return BookView(*views)
+        return view
 
 
-def read_frame(
-    state: Any, params: Any, rows: dict[str, np.ndarray], latencies: tuple[Latency, ...]
-) -> Frame:
-    """Copy a frame out of a state. `rows` are the table rows written since the previous frame."""
-    unit, tick = float(params.unit_value), float(params.tick_px)
-    account, desk, risk = state.account, state.desk, state.risk
-    quote, seen = state.venue.quote, state.seen
-    mark = int(account.mark)
-    position = int(account.position)
-    value = position * mark * (t.MONEY // 2)
-    equity = int(account.equity)
-    loss = int(desk.account.fees - risk.day_fees) - int(desk.account.realized - risk.day_realized)
-    gross = float(desk.account.equity) * float(params.risk.max_gross_pct)
-    end_to_end, decision, exchange = (
-        latencies[which] for which in (t.END_TO_END_LATENCY, t.DECISION_LATENCY, t.EXCHANGE_LATENCY)
-    )
-    return Frame(
-        t_ns=int(state.now_ns),
-        external_px=float(state.external.px) * tick,
-        bid_px=float(quote.bid) * tick if quote.bid != t.NO_BID else float("nan"),
-        ask_px=float(quote.ask) * tick if quote.ask != t.NO_ASK else float("nan"),
-        market_px=0.5 * mark * tick,
-        divergence=_divergence(seen),
-        action=int(state.strategy.action),
-        equity=equity * unit,
-        cash=float(account.cash) * unit,
-        realized_pnl=float(account.realized) * unit,
-        unrealized_pnl=(value - int(account.basis)) * unit,
-        fees=float(account.fees) * unit,
-        drawdown=(int(account.peak) - equity) * unit,
-        max_drawdown=float(account.drawdown) * unit,
-        position_lots=position,
-        position_value=value * unit,
-        known_position_lots=int(desk.account.position),
-        pending_buy_lots=int(desk.pending_buy),
-        pending_sell_lots=int(desk.pending_sell),
-        gross_limit_lots=max(0, int(gross / (mark * (t.MONEY // 2)))),
-        open_orders=int(desk.open_orders),
-        day_loss=loss * unit,
-        day_loss_cap=float(risk.cap) * unit,
-        halted=bool(risk.halted),
-        halt_reason=t.REASONS[int(risk.reason)] if risk.halted else "",
-        halted_at_ns=int(risk.halted_at),
-        halts=int(risk.halts),
-        overshoot=float(risk.overshoot) * unit,
-        regime=int(seen.regime),
-        events=int(state.events),
-        decisions=int(state.strategy.clock),
-        order_count=int(desk.last_order_id),
-        fill_count=int(account.fills),
-        book=read_book(state, params),
-        latency=end_to_end,
-        decision_latency=decision,
-        exchange_latency=exchange,
-        **rows,
-    )
+def _whole(view: np.ndarray) -> Callable[[], Any]:
+    """A function that reads the one record of `view` into a tuple with its field names."""
+    record: Any = namedtuple("record", view.dtype.names or ())
+    return lambda: record._make(view.item())
 
 
 def _divergence(seen: Any) -> float:
     if seen.bid == t.NO_BID or seen.ask == t.NO_ASK:
         return 0.0
-    mid = 0.5 * float(seen.bid + seen.ask)
-    return (float(seen.external_px) - mid) / mid
+    mid = 0.5 * (seen.bid + seen.ask)
+    return float((seen.external_px - mid) / mid)
