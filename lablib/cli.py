@@ -65,6 +65,11 @@ def parser() -> argparse.ArgumentParser:
 
     add("demo", demo, "Trade one simulated hour and say what latency did to it.", _scenario("1h"))
     one = add("run", run, "Run one simulation and print its summary.", _scenario(None))
+    one.add_argument(
+        "--no-twin",
+        action="store_true",
+        help="leave out the same market met without latency, which tells what latency cost",
+    )
     one.add_argument("--leader", type=Path, metavar="FILE", help="recorded external market")
     one.add_argument("--follower", type=Path, metavar="FILE", help="recorded venue to trade on")
     one.add_argument(
@@ -146,10 +151,14 @@ def _config(options: argparse.Namespace) -> SimConfig:
 # ---------------------------------------------------------------------------------------- commands
 def run(options: argparse.Namespace) -> int:
     """One simulation: its summary to stdout, its tables to `--output`."""
-    result = _simulate(_config(options), options, market=_market(options))
+    market, config = _market(options), _config(options)
+    late = config.without_latency() != config
+    result = _simulate(config, options, market=market, twin=late and not options.no_twin)
     if options.output:
         result.save(options.output)
     summary = {**_asked(options), **result.summary()}
+    if result.twin:
+        summary |= result.latency_cost()
     if options.json:
         about = {"market": result.market_report} if result.market_report else {}
         print(json.dumps({**summary, **about}))
@@ -226,7 +235,12 @@ def _market(options: argparse.Namespace) -> Market | None:
 
 
 def _simulate(
-    config: SimConfig, options: argparse.Namespace, market: Market | None = None, label: str = ""
+    config: SimConfig,
+    options: argparse.Namespace,
+    *,
+    market: Market | None = None,
+    twin: bool = False,
+    label: str = "",
 ) -> Run:
     """Run with a bar on a terminal, in silence in a pipe."""
     from tqdm import tqdm
@@ -240,6 +254,7 @@ def _simulate(
             seed=options.seed,
             until=options.until,
             market=market,
+            twin=twin,
             progress=lambda share: bar.update(round(100 * share) - bar.n),
         )
 

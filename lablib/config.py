@@ -140,6 +140,9 @@ class LatencyConfig(Section):
     )
 
 
+OWN_WIRES = tuple(name for name in LatencyConfig.model_fields if name != "market_lag_ms")
+
+
 # --------------------------------------------------------------------------------------------- market
 class RegimeConfig(Section):
     """Calm, normal and volatile spells of the external price: a Markov chain over its ticks."""
@@ -405,6 +408,15 @@ class SimConfig(Section):
         for path, value in changes.items():
             _put(data, path, value)
         return SimConfig.model_validate(data)
+
+    def without_latency(self) -> SimConfig:
+        """The same with every wire of our own at zero; the market's lag stays.
+
+        >>> SimConfig.preset("cloud").without_latency().latency.order_entry_ms
+        0.0
+        """
+        instant = dict.fromkeys(OWN_WIRES, 0.0)
+        return self.replace({"latency": {**instant, "cancel_ms": None}})
 
     def get(self, path: str) -> Any:
         """The value of a dotted field, such as `"latency.order_entry_ms"`."""

@@ -123,6 +123,9 @@ class Simulation:
         Recorded commands to play at their times; see `command`.
     strategy
         Your own: one function of (seen, mine), see `lablib.own_strategy`; without one the config's.
+    without_latency
+        Hold every wire of our own at zero whatever the config says, live changes included: the twin
+        that shows what latency costs.
     hash_tape
         Keep a running hash of the market events consumed, for `tape_digest`.
 
@@ -140,13 +143,15 @@ class Simulation:
         market: Market | None = None,
         commands: Iterable[Command] = (),
         strategy: Strategy | None = None,
+        without_latency: bool = False,
         hash_tape: bool = False,
     ) -> None:
         self.seed = check_seed(seed)
+        self._without_latency = without_latency
         self.market = market
         self.strategy = NO_STRATEGY if strategy is None else prepare(strategy)
         config = _on_strategy(as_config(config), strategy)
-        self.first_config = self.config = _on_market(config, market)
+        self.first_config = self.config = self._timed(_on_market(config, market))
         self.commands: list[Command] = []
         queue = (Command(c.t_ns, c.kind, c.field, _plain(c.value)) for c in commands)
         self._queue = deque(sorted(queue, key=lambda command: command.t_ns))
@@ -282,7 +287,10 @@ class Simulation:
                 raise ConfigError(
                     f"{name}: cannot change while the market runs (value {command.value!r})"
                 )
-        return changed
+        return self._timed(changed)
+
+    def _timed(self, config: SimConfig) -> SimConfig:
+        return config.without_latency() if self._without_latency else config
 
     def _apply(self, command: Command) -> None:
         self.commands.append(command)

@@ -188,7 +188,8 @@ class FrameReader:
 
 def _whole(view: np.ndarray) -> Callable[[], Any]:
     """A function that reads the one record of `view` into a tuple with its field names."""
-    record: Any = namedtuple("record", view.dtype.names or ())
+    names = view.dtype.names or ()
+    record: Any = namedtuple("record", names)  # type: ignore[misc]
     return lambda: record._make(view.item())
 
 

@@ -38,6 +38,12 @@ def outcome(summary: Mapping[str, Any]) -> str:
             f"from news to fill {summary['latency_p50_ms']:,.3g} ms in the median,"
             f" {summary['latency_p99_ms']:,.3g} ms at the 99th percentile"
         )
+    if "latency_cost" in summary:
+        lines.append(
+            f"the same market met without latency: P&L {summary['pnl_without_latency']:+,.2f} with"
+            f" {summary['fills_without_latency']:,} fills; our latency cost"
+            f" {summary['latency_cost']:,.2f}"
+        )
     lines.append(_halt(summary))
     lines.append(f"digest {summary['digest']}")
     return "\n".join(f"  {line}" for line in lines)

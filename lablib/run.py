@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ import numpy as np
 
 from lablib.config import SimConfig
 from lablib.engine import COMMAND, TABLES, Command, Market, Simulation, Strategy
-from lablib.errors import ArchiveError
+from lablib.errors import ArchiveError, ConfigError
 from lablib.frame import Frame
 from lablib.kernels import tables as t
 from lablib.units import parse_duration
@@ -52,6 +52,8 @@ class Run:
         The last frame.
     digest
         SHA-256 of the run; the same (config, seed, market, commands) give the same digest.
+    twin
+        The same run with every wire of our own at zero, where it was asked for.
     """
 
     config: SimConfig
@@ -64,6 +66,7 @@ class Run:
     last: Frame
     digest: str
     market_report: dict[str, Any] | None = None
+    twin: Run | None = None
 
     def summary(self) -> dict[str, Any]:
         """The run in plain numbers: money in currency, latencies in ms, nothing that JSON cannot hold."""
@@ -97,6 +100,27 @@ class Run:
             for q, label in ((0.5, "p50"), (0.95, "p95"), (0.99, "p99"), (0.999, "p999")):
                 result[f"{name}_{label}_ms"] = view.quantile_ms(q) if view.count else None
         return result
+
+    def latency_cost(self) -> dict[str, float]:
+        """What our own latency did to the P&L (currency): that of the run, of its twin, and the difference.
+
+        Raises
+        ------
+        ConfigError
+            Where the run was made without a twin.
+        """
+        if self.twin is None:
+            raise ConfigError("twin: latency_cost() needs a run made with twin=True, got False")
+        ours, theirs = (
+            one.last.equity - self.config.account.starting_cash for one in (self, self.twin)
+        )
+        return {
+            "pnl": ours,
+            "pnl_without_latency": theirs,
+            "latency_cost": theirs - ours,
+            "fills": self.last.fill_count,
+            "fills_without_latency": self.twin.last.fill_count,
+        }
 
     def to_pandas(self) -> pd.DataFrame:
         """The samples as a data frame indexed by simulated time."""
@@ -201,6 +225,7 @@ def run(
     market: Market | None = None,
     commands: Iterable[Command] = (),
     strategy: Strategy | None = None,
+    twin: bool = False,
     progress: Callable[[float], None] | None = None,
 ) -> Run:
     """Simulate from start to end.
@@ -211,6 +236,8 @@ def run(
         As `lablib.engine.Simulation`.
     until
         Where to stop, such as "1h"; None is ten minutes, or the end of a recorded market.
+    twin
+        Run the same market again with every wire of our own at zero, for `Run.latency_cost`.
     progress
         Called now and then with the share done, in (0, 1].
     """
@@ -220,7 +247,31 @@ def run(
         until_ns = parse_duration(until)
     if market is not None:
         until_ns = min(until_ns, market.duration_ns)
-    simulation = Simulation(config, seed=seed, market=market, commands=commands, strategy=strategy)
+    commands = list(commands)
+    runs: list[Run] = []
+    arms = (True, False) if twin else (False,)
+    for k, without_latency in enumerate(arms):
+        simulation = Simulation(
+            config,
+            seed=seed,
+            market=market,
+            commands=commands,
+            strategy=strategy,
+            without_latency=without_latency,
+        )
+        runs.append(_play(simulation, until_ns, _part(progress, k, len(arms))))
+    return replace(runs[-1], twin=runs[0] if twin else None)
+
+
+Progress = Callable[[float], None]
+
+
+def _part(progress: Progress | None, k: int, parts: int) -> Progress | None:
+    """Progress of the k-th of some equal parts, told as progress of the whole."""
+    return progress and (lambda share: progress((k + share) / parts))
+
+
+def _play(simulation: Simulation, until_ns: int, progress: Progress | None) -> Run:
     parts: dict[str, list[np.ndarray]] = {name: [] for name in TABLES}
     slices = _SLICES if progress else 1
     for k in range(1, slices + 1):
@@ -229,7 +280,7 @@ def run(
             parts[name].append(getattr(last, name))
         if progress:
             progress(k / slices)
-    tables = {name: np.concatenate(parts[name]) for name in TABLES}
+    tables: dict[str, Any] = {name: np.concatenate(parts[name]) for name in TABLES}
     orders = np.concatenate((tables["orders"], simulation.open_orders()))
     tables["orders"] = orders[np.argsort(orders["order_id"], kind="stable")]
     for table in tables.values():
@@ -240,6 +291,6 @@ def run(
         commands=commands_table(simulation.commands),
         last=last,
         digest=simulation.digest(),
-        market_report=getattr(market, "report", None),
+        market_report=getattr(simulation.market, "report", None),
         **tables,
     )

@@ -69,6 +69,17 @@ def test_a_field_set_on_the_command_line_reaches_the_run(capsys):
     assert summary["exchange_latency_p50_ms"] == pytest.approx(20, rel=0.01)
 
 
+def test_a_run_tells_what_latency_did_unless_told_not_to(capsys):
+    late = ["--set", "latency.order_entry_ms=60", "--set", "strategy.threshold=0.001"]
+    told = summary_of(capsys, *late, "--until", "20s")
+    prompt = summary_of(capsys, "--set", "strategy.threshold=0.001", "--until", "20s")
+    assert told["pnl_without_latency"] == prompt["pnl"] > told["pnl"]
+    assert "latency_cost" not in prompt  # nothing of ours is late there
+    assert "latency_cost" not in summary_of(capsys, *late, "--no-twin", *BRIEF)
+    assert main(["run", *late, "--until", "20s"]) == 0
+    assert f"our latency cost {told['latency_cost']:,.2f}" in capsys.readouterr().out
+
+
 def test_a_toml_file_may_start_from_a_preset_and_is_overruled_by_set(capsys, tmp_path):
     scenario = tmp_path / "mine.toml"
     scenario.write_text('preset = "stress"\n[risk]\ndaily_loss_cap_pct = 0.01\n')

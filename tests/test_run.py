@@ -28,6 +28,49 @@ def done():
     return run(BUSY, seed=7, until=f"{SECONDS}s")
 
 
+# --------------------------------------------------------------------------------------------- twin
+WIRES = ("external_feed_ms", "venue_feed_ms", "decision_ms", "order_entry_ms", "ack_ms")
+
+
+def test_a_twin_is_the_same_run_with_our_wires_at_zero(done):
+    both = run(BUSY, seed=7, until=f"{SECONDS}s", twin=True)
+    instant = BUSY.replace({f"latency.{wire}": 0.0 for wire in WIRES})
+    assert instant != BUSY
+    assert both.digest == done.digest
+    assert both.twin.digest == run(instant, seed=7, until=f"{SECONDS}s").digest != done.digest
+    cost = both.latency_cost()
+    assert cost["pnl"] == done.last.equity - 100_000
+    assert cost["pnl_without_latency"] == both.twin.last.equity - 100_000
+    assert cost["latency_cost"] == cost["pnl_without_latency"] - cost["pnl"]
+
+
+def test_who_has_no_latency_is_the_twin():
+    both = run("classroom", seed=7, until="20s", twin=True)
+    assert both.digest == both.twin.digest
+    assert both.latency_cost()["latency_cost"] == 0
+
+
+def test_a_wire_made_slower_while_running_slows_the_run_and_not_its_twin():
+    slower = [Command(1_000_000_000, "set", "latency.order_entry_ms", 100.0)]
+    config = {"strategy.threshold": 0.001}
+    calm, late = (run(config, seed=7, until="10s", twin=True, commands=c) for c in ([], slower))
+    assert late.digest != calm.digest
+    assert late.twin.fills.tobytes() == calm.twin.fills.tobytes() == calm.fills.tobytes()
+    assert late.fills.tobytes() != calm.fills.tobytes()
+
+
+def test_a_run_without_a_twin_says_what_it_lacks(done):
+    with pytest.raises(ConfigError, match="twin=True"):
+        done.latency_cost()
+
+
+def test_the_bar_of_a_run_with_a_twin_fills_once():
+    told = []
+    run("classroom", seed=7, until="1s", twin=True, progress=told.append)
+    assert told[-1] == 1.0
+    assert (np.diff(told) > 0).all()
+
+
 # ------------------------------------------------------------------------------------------- tables
 def test_tables_have_their_types_and_cannot_be_written(done):
     for name, dtype in TABLES.items():
