@@ -23,6 +23,7 @@ from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 from tornado.websocket import websocket_connect
 
 from lablib.cli import main
+from lablib.server import voila_app
 from lablib.server.doors import GuardedApplication
 
 TOKEN = "opensesame"
@@ -225,6 +226,12 @@ def test_the_log_holds_no_token(server):
     server.ask(f"/voila/render/nowhere.ipynb?token={TOKEN}")
     server.ask(f"/voila/files/nowhere.py?token={TOKEN}")
     assert TOKEN not in server.log.read_text()
+
+
+def test_what_is_compiled_ahead_is_the_package_that_serves(tmp_path, monkeypatch):
+    (tmp_path / "lablib.py").write_text("raise SystemExit('another lablib, in this folder')")
+    monkeypatch.chdir(tmp_path)
+    assert voila_app._compile().communicate() == (None, "")
 
 
 def test_an_empty_token_is_refused(capsys):

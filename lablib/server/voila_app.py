@@ -177,7 +177,7 @@ def serve(
     if not token.strip():
         raise ConfigError(f"token: {token!r} would let everybody in; leave it out for a random one")
     _share_checkout()
-    compiling = _compile()
+    _wait(_compile())  # before Voilà takes over SIGTERM: it needs a loop to answer it
     app = LabVoila.instance(  # the instance: what fails in a page is logged by it
         config=shut_doors(),
         port=PORT if port is None else port,
@@ -191,7 +191,6 @@ def serve(
     )
     logging.getLogger("tornado").setLevel(logging.ERROR)  # it warns of Jupyter's ping settings
     app.initialize(argv=[])
-    _wait(compiling)
     app.start()
 
 
@@ -207,7 +206,10 @@ def _compile() -> subprocess.Popen[str]:
     """Fill the kernels' cache in another process, so that the first page need not."""
     code = "import lablib; lablib.run(until='1s')"
     return subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-P", "-c", code],  # -P: the package that serves, not one in this folder
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 
