@@ -1,14 +1,14 @@
 """Named scenarios, each with its source: what it changes against the defaults.
 
-Network figures are those of public notes gathered in the lab's validation list (order-to-ack inside a
-colocated exchange, transatlantic and retail round trips); no exchange publishes p50/p99 tables, so
-the shapes are engineering judgement and say so.
+Their wires, and many more, are those of `lablib.wires`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
+
+from lablib.wires import WIRES as WIRES
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,7 @@ SCENARIOS: dict[str, Scenario] = {
         "Order to acknowledgement about 0.05-0.15 ms (LSE 2015 median ~0.15, minimum reaction 0.029); lognormal 0.3.",
         {
             **_BOOK,
-            "latency.external_feed_ms": _lognormal(0.03, 0.3, 0.01),
-            "latency.venue_feed_ms": _lognormal(0.03, 0.3, 0.01),
-            "latency.decision_ms": _lognormal(0.01, 0.3, 0.005),
-            "latency.order_entry_ms": _lognormal(0.04, 0.3, 0.03),
-            "latency.ack_ms": _lognormal(0.04, 0.3, 0.03),
+            **WIRES["colo"].changes,
         },
     ),
     "cloud": Scenario(
@@ -85,13 +81,7 @@ SCENARIOS: dict[str, Scenario] = {
         "Venue API 2-12 ms end to end (vendor statements); lognormal 0.5 with spikes of 1 in 1,000 (judgement).",
         {
             **_BOOK,
-            "latency.external_feed_ms": _lognormal(1.0, 0.4, 0.2),
-            "latency.venue_feed_ms": _lognormal(1.5, 0.4, 0.3),
-            "latency.decision_ms": _lognormal(0.2, 0.3),
-            "latency.order_entry_ms": _lognormal(
-                4.0, 0.5, 1.0, spike_probability=0.001, spike_ms=40
-            ),
-            "latency.ack_ms": _lognormal(4.0, 0.5, 1.0, spike_probability=0.001, spike_ms=40),
+            **WIRES["cloud_same_region"].changes,
         },
     ),
     "retail": Scenario(
@@ -99,15 +89,7 @@ SCENARIOS: dict[str, Scenario] = {
         "Internet 8-40 ms one way plus broker 20-150 ms; lognormal 0.6-0.8 with a Pareto tail (judgement).",
         {
             **_BOOK,
-            "latency.external_feed_ms": _lognormal(25, 0.6, 5),
-            "latency.venue_feed_ms": _lognormal(25, 0.6, 5),
-            "latency.decision_ms": _lognormal(5, 0.5),
-            "latency.order_entry_ms": _lognormal(
-                60, 0.7, 20, spike_probability=0.01, spike_ms=150, spike_alpha=2.5
-            ),
-            "latency.ack_ms": _lognormal(
-                60, 0.7, 20, spike_probability=0.01, spike_ms=150, spike_alpha=2.5
-            ),
+            **WIRES["retail"].changes,
         },
     ),
     "late_brakes": Scenario(
