@@ -11,25 +11,27 @@ import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
     ModelWrapValidatorHandler,
     ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
 
-from lablib.errors import ConfigError
+from lablib.delays import MODELS, MS_MAX, Delay, Section
+from lablib.errors import ConfigError, LabError
 from lablib.kernels import tables as t
 from lablib.params import to_record
 from lablib.presets import SCENARIOS
 from lablib.units import parse_duration
+from lablib.wires import WIRES
 
-MS_MAX = 60_000.0
 UNITS_MAX = 1 << 52  # money stays exact in a float64 as well
 
 
@@ -38,74 +40,26 @@ def _knob(unit: str, low: float, high: float, *, log: bool = False, live: bool =
     return {"unit": unit, "low": low, "high": high, "log": log, "live": live}
 
 
-class Section(BaseModel):
-    """One room's settings. Frozen; an unknown key, NaN or infinity is an error."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _no_truth(cls, data: Any) -> Any:
-        """Python counts True as 1; a person who writes `threshold = true` means something else."""
-        if isinstance(data, Mapping):
-            for name, field in cls.model_fields.items():
-                if isinstance(data.get(name), bool) and field.annotation is not bool:
-                    message = "{field}: true and false are no value here, got {value}"
-                    raise PydanticCustomError(
-                        "truth", message, {"field": name, "value": repr(data[name])}
-                    )
-        return data
-
-
 # ---------------------------------------------------------------------------------------------- wires
-class Spikes(Section):
-    """Rare long delays on top of a delay model: Pareto beyond `scale_ms` with tail exponent `alpha`."""
-
-    spike_probability: float = Field(
-        0.0, ge=0, le=1, description="Chance that a message is hit by a spike"
-    )
-    spike_ms: float = Field(
-        10.0, gt=0, le=MS_MAX, description="Smallest spike, added to the delay (ms)"
-    )
-    spike_alpha: float = Field(
-        2.5, gt=1, le=20, description="Tail exponent of the spikes' Pareto law"
-    )
+FEEDS = ("market_lag_ms", "external_feed_ms", "venue_feed_ms")
+LEGS = (*FEEDS, "decision_ms", "order_entry_ms", "cancel_ms", "ack_ms")
 
 
-class Constant(Spikes):
-    """Always the same delay."""
-
-    model: Literal["constant"] = "constant"
-    ms: float = Field(ge=0, le=MS_MAX, description="Delay (ms)")
-
-
-class Uniform(Spikes):
-    """Uniform jitter on top of a floor."""
-
-    model: Literal["uniform"] = "uniform"
-    base_ms: float = Field(ge=0, le=MS_MAX, description="Smallest delay (ms)")
-    jitter_ms: float = Field(ge=0, le=MS_MAX, description="Width of the jitter (ms)")
-
-
-class Lognormal(Spikes):
-    """Shifted lognormal: p99/median of the random part = exp(2.326 sigma)."""
-
-    model: Literal["lognormal"] = "lognormal"
-    median_ms: float = Field(gt=0, le=MS_MAX, description="Median of the random part (ms)")
-    sigma: float = Field(ge=0, le=3, description="Standard deviation of its logarithm")
-    shift_ms: float = Field(
-        0.0, ge=0, le=MS_MAX, description="Floor below which no message arrives (ms)"
-    )
-
-
-DelayModel = Annotated[Constant | Uniform | Lognormal, Field(discriminator="model")]
-Delay = Annotated[float, Field(ge=0, le=MS_MAX)] | DelayModel
+def _named(name: str, leg: str) -> dict[str, Any]:
+    """The delay that a preset has for a leg."""
+    if name not in WIRES:
+        raise ConfigError(f"no wires {name!r}; there are {', '.join(WIRES)}")
+    return WIRES[name].leg(leg)
 
 
 class LatencyConfig(Section):
-    """How long every message travels: a number of milliseconds or a delay model."""
+    """How long every message travels.
+
+    Each leg takes a number of milliseconds, a delay model of `lablib.delays`, or the name of a preset
+    of `lablib.wires`, which is replaced by that preset's delay for the leg. Cancels, replaces and the
+    word that we halt share the order-entry wire with the orders: with a delay of their own they still
+    overtake none of them, unless `fifo` is off in `cancel_ms`.
+    """
 
     market_lag_ms: Delay = Field(
         120.0,
@@ -138,6 +92,29 @@ class LatencyConfig(Section):
     ack_ms: Delay = Field(
         0.0, description="Venue acted until we know (ms)", json_schema_extra=_knob("ms", 0, 300)
     )
+    burst_memory_ms: float = Field(
+        500.0,
+        gt=0,
+        le=MS_MAX,
+        description="How far back the external log return of late reaches that bursts are tied to:"
+        " a step's weight falls as exp(-age / this) (ms)",
+    )
+
+    @field_validator(*LEGS, mode="wrap")
+    @classmethod
+    def _leg(cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+        leg = str(info.field_name)
+        try:
+            if isinstance(value, str):
+                value = _named(value, leg)
+            delay = handler(value)
+        except LabError as error:
+            raise type(error)(f"latency.{leg}: {error}") from None
+        if getattr(delay, "outage_loses", False) and leg not in FEEDS:
+            raise ConfigError(
+                f"latency.{leg}.outage_loses: only a feed may lose messages ({', '.join(FEEDS)})"
+            )
+        return delay
 
 
 # --------------------------------------------------------------------------------------------- market
@@ -165,11 +142,51 @@ class BurstConfig(Section):
     )
 
 
-class ExternalConfig(Section):
-    """The price the world sees first."""
+class JumpConfig(Section):
+    """Compound-Poisson jumps of the log price; read where `external.model` is "jumps"."""
 
-    model: Literal["gbm"] = Field(
-        "gbm", description="Law of the external price: driftless geometric Brownian motion"
+    per_hour: float = Field(
+        60.0,
+        ge=0,
+        le=360_000,
+        description="Jumps expected in an hour",
+    )
+    law: Literal["normal", "double_exponential"] = Field(
+        "normal",
+        description="Law of a jump of the log price: normal (Merton) or double exponential (Kou)",
+    )
+    mean_bps: float = Field(
+        0.0, ge=-5_000, le=5_000, description="Mean of a normal jump (bps); nothing compensates it"
+    )
+    sd_bps: float = Field(
+        20.0,
+        ge=0,
+        le=5_000,
+        description="Standard deviation of a normal jump (bps)",
+    )
+    up_share: float = Field(
+        0.5, gt=0, lt=1, description="Share of double-exponential jumps that go up"
+    )
+    up_bps: float = Field(15.0, ge=0, le=5_000, description="Mean size of those (bps)")
+    down_bps: float = Field(
+        15.0, ge=0, le=5_000, description="Mean size of those that go down (bps)"
+    )
+
+
+class ExternalConfig(Section):
+    """The price the world sees first.
+
+    Over an interval D, with z a standard normal and no drift: "gbm" moves the log price by
+    volatility_bps √D z; "bachelier" the price by volatility_px √D z; "mean_reversion" lets the log
+    price's distance from start_px halve in half_life_s on average (Ornstein-Uhlenbeck, exact in D, of
+    stationary sd volatility_bps · √(half_life_s / 2 ln 2)); "jumps" is gbm with compound-Poisson jumps.
+    Regimes and the burst multiply the volatility under each of them.
+    """
+
+    model: Literal["gbm", "bachelier", "mean_reversion", "jumps"] = Field(
+        "gbm",
+        description="Law of the external price: geometric or arithmetic (bachelier) Brownian motion,"
+        " mean reversion of the log price, geometric with jumps",
     )
     start_px: float = Field(100.0, gt=0, le=1e7, description="External price at time 0 (currency)")
     volatility_bps: float = Field(
@@ -179,6 +196,19 @@ class ExternalConfig(Section):
         description="Standard deviation of the log price over one second (bps)",
         json_schema_extra=_knob("bps/√s", 0, 200),
     )
+    volatility_px: float = Field(
+        0.4472,
+        ge=0,
+        le=1e6,
+        description='Under "bachelier": standard deviation of the price over one second (currency)',
+    )
+    half_life_s: float = Field(
+        60.0,
+        gt=0,
+        le=1e7,
+        description='Under "mean_reversion": time in which the distance from start_px halves (s)',
+    )
+    jumps: JumpConfig = Field(default_factory=JumpConfig, description='Jumps, under "jumps"')
     interval_ms: float = Field(
         50.0,
         gt=0,
@@ -190,6 +220,16 @@ class ExternalConfig(Section):
         default_factory=RegimeConfig, description="Calm, normal, volatile spells"
     )
     burst: BurstConfig = Field(default_factory=BurstConfig, description="A scheduled stress burst")
+
+    @model_validator(mode="after")
+    def _jumps_fit(self) -> Self:
+        expected = self.jumps.per_hour * self.interval_ms / 3_600_000
+        if self.model == "jumps" and expected > 0.5:
+            raise ConfigError(
+                f"external.jumps.per_hour: {self.jumps.per_hour} is {expected:.3g} jumps in each"
+                f" external.interval_ms of {self.interval_ms}; at most 0.5, so that {t.N_JUMPS} suffice"
+            )
+        return self
 
 
 class VenueConfig(Section):
@@ -384,16 +424,31 @@ class SimConfig(Section):
 
     @classmethod
     def from_toml(cls, path: str | Path) -> SimConfig:
-        """Read a TOML file of sections; `preset = "name"` at its top starts from that preset."""
+        """Read a TOML file of sections.
+
+        `preset = "name"` at its top starts from that preset, `wires = "name"` from those wires.
+        """
         try:
             data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise ConfigError(f"{path}: {error}") from None
         name = data.pop("preset", "classroom")
+        wires = data.pop("wires", None)
         try:
-            return cls.preset(name).replace(data)
+            config = cls.preset(name)
+            return (config if wires is None else config.wired(wires)).replace(data)
         except ConfigError as error:
             raise ConfigError(f"{path}: {error}") from None
+
+    def wired(self, name: str) -> SimConfig:
+        """A copy with the delays of a preset of `lablib.wires`, on the legs that it has.
+
+        >>> SimConfig().wired("human").latency.decision_ms.median_ms
+        300.0
+        """
+        if name not in WIRES:
+            raise ConfigError(f"wires: no wires {name!r}; there are {', '.join(WIRES)}")
+        return self.replace(WIRES[name].changes)
 
     def replace(self, changes: Mapping[str, Any]) -> SimConfig:
         """A changed copy, validated anew; keys are sections or dotted fields.
@@ -468,4 +523,4 @@ def _is_union_tag(part: str) -> bool:
     return part in _UNION_TAGS or part.startswith("tagged-union")
 
 
-_UNION_TAGS = frozenset({"float", "constant", "uniform", "lognormal", "constrained-float"})
+_UNION_TAGS = frozenset({"float", "constrained-float", *MODELS})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,12 @@ _STRATEGIES = {
     "divergence": t.DIVERGENCE,
     "passive_divergence": t.PASSIVE_DIVERGENCE,
     "own": t.OWN_STRATEGY,
+}
+_LAWS = {
+    "gbm": t.GBM,
+    "bachelier": t.BACHELIER,
+    "mean_reversion": t.MEAN_REVERSION,
+    "jumps": t.JUMPS,
 }
 _EXITS = {
     "never": t.EXIT_NEVER,
@@ -49,6 +56,8 @@ def to_record(config: SimConfig) -> Any:
         (t.CANCEL_ENTRY, cancel),
     ):
         _delay(params.delays[wire], delay)
+    if np.any(params.delays["burst_factor"] > 1):
+        params.burst_memory_ns = latency.burst_memory_ms * t.NS_PER_MS
     params.strategy.name = _STRATEGIES[strategy.name]
     params.strategy.threshold = strategy.threshold
     params.strategy.decision_ns = ns(strategy.decision_interval_ms)
@@ -75,9 +84,19 @@ def to_record(config: SimConfig) -> Any:
 def _external(params: Any, config: SimConfig) -> None:
     external = config.external
     seconds = external.interval_ms / 1_000
+    params.model = _LAWS[external.model]
     params.interval_ns = max(1, ns(external.interval_ms))
     params.start_ticks = external.start_px / config.venue.tick_size
     params.sigma = external.volatility_bps * 1e-4 * seconds**0.5
+    if external.model == "bachelier":
+        params.sigma = external.volatility_px / config.venue.tick_size * seconds**0.5
+    elif external.model == "mean_reversion":
+        rate = math.log(2) / external.half_life_s
+        params.decay = math.exp(-rate * seconds)
+        spread = -math.expm1(-2 * rate * seconds) / (2 * rate)
+        params.sigma = external.volatility_bps * 1e-4 * spread**0.5
+    elif external.model == "jumps":
+        _jumps(params, external.jumps, seconds)
     regimes, burst = external.regimes, external.burst
     params.regimes = regimes.enabled
     params.regime_sigma[:] = (regimes.calm_volatility, 1.0, regimes.volatile_volatility)
@@ -88,15 +107,42 @@ def _external(params: Any, config: SimConfig) -> None:
     params.burst_sigma = burst.volatility
 
 
+def _jumps(params: Any, jumps: Any, seconds: float) -> None:
+    params.jump_rate = jumps.per_hour / 3_600 * seconds
+    params.jump_none = math.exp(-params.jump_rate)
+    params.jump_law = t.NORMAL_JUMPS if jumps.law == "normal" else t.DOUBLE_EXPONENTIAL_JUMPS
+    params.jump_mean = jumps.mean_bps * 1e-4
+    params.jump_sigma = jumps.sd_bps * 1e-4
+    params.jump_up_share = jumps.up_share
+    params.jump_up = jumps.up_bps * 1e-4
+    params.jump_down = jumps.down_bps * 1e-4
+
+
 def _delay(record: Any, delay: Any) -> None:
-    """Fill one `tables.DELAY` from a number of milliseconds or a delay model of `lablib.config`."""
+    """Fill one `tables.DELAY` from a number of milliseconds or a model of `lablib.delays`."""
     if isinstance(delay, int | float):
         record.model = t.CONSTANT
         record.shift_ns = ns(delay)
+        record.steady = 1
         return
+    _law(record, delay)
     record.spike_probability = delay.spike_probability
     record.spike_ns = delay.spike_ms * t.NS_PER_MS
     record.spike_alpha = delay.spike_alpha
+    record.burst_factor = delay.burst_factor
+    record.burst_swing = delay.burst_bps * 1e-4
+    if delay.outage_s > 0:
+        record.outage_from_ns = round(delay.outage_start_s * t.NS_PER_S)
+        record.outage_ns = round(delay.outage_s * t.NS_PER_S)
+        record.outage_every_ns = round(delay.outage_every_s * t.NS_PER_S)
+        record.outage_loses = delay.outage_loses
+    record.free = not delay.fifo
+    record.disturbed = delay.burst_factor > 1 or delay.outage_s > 0
+    record.steady = delay.model == "constant" and delay.spike_probability == 0
+
+
+def _law(record: Any, delay: Any) -> None:
+    """The random part of a delay model."""
     if delay.model == "constant":
         record.model = t.CONSTANT
         record.shift_ns = ns(delay.ms)
@@ -104,6 +150,19 @@ def _delay(record: Any, delay: Any) -> None:
         record.model = t.UNIFORM
         record.shift_ns = ns(delay.base_ms)
         record.scale_ns = ns(delay.jitter_ms)
+    elif delay.model == "gamma":
+        record.model = t.GAMMA
+        record.shift_ns = ns(delay.shift_ms)
+        record.scale_ns = delay.mean_ms * t.NS_PER_MS / delay.shape
+        record.gamma_shape = delay.shape
+        record.log_gamma = math.lgamma(delay.shape)
+    elif delay.model == "empirical":
+        record.model = t.EMPIRICAL
+        record.shift_ns = ns(delay.shift_ms)
+        record.points = len(delay.probabilities)
+        record.probability[: record.points] = delay.probabilities
+        scale = delay.scale * t.NS_PER_MS
+        record.quantile_ns[: record.points] = np.array(delay.quantiles_ms) * scale
     else:
         record.model = t.LOGNORMAL
         record.shift_ns = ns(delay.shift_ms)

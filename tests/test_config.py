@@ -51,7 +51,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("latency.order_entry_ms", True, "True"),
     ("latency.order_entry_ms", {}, "model"),
     ("latency.order_entry_ms", [5], "[5]"),
-    ("latency.order_entry_ms", {"model": "gamma"}, "gamma"),
+    ("latency.order_entry_ms", {"model": "weibull"}, "gamma"),
     ("latency.order_entry_ms", {"model": "lognormal", "sigma": 1}, "median_ms: required"),
     ("latency.order_entry_ms", lognormal(median_ms=-3), "-3"),
     ("latency.order_entry_ms", lognormal(median_ms=0), "0"),

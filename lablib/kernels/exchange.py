@@ -9,7 +9,7 @@ from __future__ import annotations
 from lablib.kernels import tables as t
 from lablib.kernels.account import fee_of, mark_to, settle
 from lablib.kernels.book import add, available, cancel, match, reduce
-from lablib.kernels.delay import delay_ns
+from lablib.kernels.delay import travel_ns
 from lablib.kernels.histogram import record
 from lablib.kernels.jit import kernel
 from lablib.kernels.venue import (
@@ -39,11 +39,16 @@ def publish(state, params, cause, number):
     if quote.bid != t.NO_BID and quote.ask != t.NO_ASK:
         mark_to(state.account, quote.bid + quote.ask)
     wire = state.wires[t.VENUE_FEED]
-    delay = delay_ns(params, t.VENUE_FEED, t.VENUE_FEED, cause, number)
-    message = wire.messages[post(wire, state.now_ns, delay)]
-    message.info_ns = state.now_ns
+    now = state.now_ns
+    delay = travel_ns(params, state.external, now, t.VENUE_FEED, t.VENUE_FEED, cause, number)
+    if delay < 0:
+        wire.lost += 1
+        return
+    message = wire.messages[post(wire, now, delay, params.delays[t.VENUE_FEED].free)]
+    message.info_ns = now
     message.cause = cause
     message.kind = number
+    message.ref = state.venue.updates
     message.a = quote.bid
     message.b = quote.ask
     message.c = quote.bid_lots
@@ -64,8 +69,8 @@ def acknowledge(state, params, at, kind):
         return
     number = own.number * _ACKS + own.acks
     own.acks += 1
-    delay = delay_ns(params, t.ACK, t.ACK, own.cause, number)
-    message = wire.messages[post(wire, state.now_ns, delay)]
+    delay = travel_ns(params, state.external, state.now_ns, t.ACK, t.ACK, own.cause, number)
+    message = wire.messages[post(wire, state.now_ns, delay, params.delays[t.ACK].free)]
     message.info_ns = state.now_ns
     message.cause = own.cause
     message.kind = kind

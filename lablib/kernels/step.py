@@ -11,8 +11,9 @@ from __future__ import annotations
 from lablib.kernels import tables as t
 from lablib.kernels.account import mark_to, open_account
 from lablib.kernels.book import open_book
-from lablib.kernels.delay import delay_ns
+from lablib.kernels.delay import travel_ns
 from lablib.kernels.exchange import (
+    acknowledge,
     arrive,
     cross_resting,
     publish,
@@ -23,6 +24,7 @@ from lablib.kernels.exchange import (
     withdraw_own,
 )
 from lablib.kernels.jit import kernel
+from lablib.kernels.price import feel
 from lablib.kernels.risk import open_day, release, roll_day, set_cap
 from lablib.kernels.strategy import observe
 from lablib.kernels.trader import halt, learn, look, see_external, see_venue, send
@@ -77,23 +79,31 @@ def external_tick(state, params, event):
     """The external price has moved: tell us, and tell the makers, each by its own wire."""
     now = state.now_ns
     external = state.external
+    if params.burst_memory_ns > 0.0:
+        feel(external, params.burst_memory_ns, now, event.mark)
     external.px = event.mark
     external.at_ns = now
     external.index = event.ticks
     external.regime = event.lots
     cause = event.ticks
     wire = state.wires[t.EXTERNAL_FEED]
-    delay = delay_ns(params, t.EXTERNAL_FEED, t.EXTERNAL_FEED, cause, 0)
-    message = wire.messages[post(wire, now, delay)]
-    message.info_ns = now
-    message.cause = cause
-    message.x = event.mark
-    state.due[t.SEE_EXTERNAL] = next_due(wire)
+    delay = travel_ns(params, external, now, t.EXTERNAL_FEED, t.EXTERNAL_FEED, cause, 0)
+    if delay < 0:
+        wire.lost += 1
+    else:
+        message = wire.messages[post(wire, now, delay, params.delays[t.EXTERNAL_FEED].free)]
+        message.info_ns = now
+        message.cause = cause
+        message.x = event.mark
+        state.due[t.SEE_EXTERNAL] = next_due(wire)
     if params.venue.model == t.RECORDED:
         return
     wire = state.wires[t.MARKET_LAG]
-    delay = delay_ns(params, t.MARKET_LAG, t.MARKET_LAG, cause, 0)
-    message = wire.messages[post(wire, now, delay)]
+    delay = travel_ns(params, external, now, t.MARKET_LAG, t.MARKET_LAG, cause, 0)
+    if delay < 0:
+        wire.lost += 1
+        return
+    message = wire.messages[post(wire, now, delay, params.delays[t.MARKET_LAG].free)]
     message.info_ns = now
     message.cause = cause
     message.x = event.mark
@@ -122,7 +132,10 @@ def tape_event(state, params, output, event):
 
 @kernel
 def price_reaches_venue(state, params, output, message):
-    """The lagged external price has reached whoever makes the venue's price."""
+    """The lagged external price has reached whoever makes the venue's price, unless a newer one has."""
+    if message.cause < state.venue.heard:
+        return
+    state.venue.heard = message.cause
     if params.venue.model == t.MAKERS:
         requote(state, params, output, round_ticks(message.x), message.cause)
         return
@@ -146,7 +159,9 @@ def request(state, params, output, message):
         for at in range(t.N_OWN):
             withdraw_own(state, params, at, t.HALTED)
     elif state.own[message.ref].intent == message.c:
-        if message.kind == t.CANCEL:
+        if state.own[message.ref].status == t.CREATED:
+            acknowledge(state, params, message.ref, t.REFUSED_ACK)  # it has overtaken its order
+        elif message.kind == t.CANCEL:
             withdraw_own(state, params, message.ref, t.OK)
         else:
             replace_own(state, params, output, message.ref, message.a, message.b)

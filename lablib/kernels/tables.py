@@ -38,6 +38,8 @@ N_LADDER = 64  # levels a maker quotes on each side
 N_MEMORY = 16  # floats an own strategy may keep
 N_PARAMETERS = 8  # floats it may be given
 N_INTENTS = 8  # requests of one look
+N_QUANTILES = 64  # points of an empirical delay's quantile table
+N_JUMPS = 8  # jumps of the external price within one of its intervals
 SUB_BITS = 7  # histogram: 128 buckets per doubling, relative error below 1/128
 N_BUCKETS = (62 - SUB_BITS) * (1 << SUB_BITS) + (1 << SUB_BITS)
 
@@ -70,7 +72,12 @@ CANCEL_ENTRY = N_WIRES  # its own delay, on the order-entry wire
 N_DELAYS = N_WIRES + 1
 
 # Delay models.
-CONSTANT, UNIFORM, LOGNORMAL = range(3)
+CONSTANT, UNIFORM, LOGNORMAL, GAMMA, EMPIRICAL = range(5)
+LOST = -1  # the delay of a message that never arrives
+
+# Laws of the external price, and of its jumps.
+GBM, BACHELIER, MEAN_REVERSION, JUMPS = range(4)
+NORMAL_JUMPS, DOUBLE_EXPONENTIAL_JUMPS = range(2)
 
 # Venue models.
 DELAYED_COPY, MAKERS, RECORDED = range(3)
@@ -87,7 +94,7 @@ CALM, NORMAL, VOLATILE = range(3)
 LIMIT, IOC, MARKET, FOK, POST_ONLY = range(5)
 NEW, CANCEL, HALT, REPLACE = range(4)
 # What a message on the ack wire tells.
-FILL_ACK, DONE_ACK, REPLACED_ACK = range(3)
+FILL_ACK, DONE_ACK, REPLACED_ACK, REFUSED_ACK = range(4)
 
 # Order status.
 CREATED, RECEIVED, RESTING, FILLED, CANCELLED, REJECTED = range(6)
@@ -226,9 +233,10 @@ MESSAGE = table(
 WIRE = table(
     ("head", i8),  # messages taken since the start
     ("tail", i8),  # messages put since the start; in flight = tail - head
-    ("last_due_ns", i8),  # nothing overtakes on one wire
+    ("last_due_ns", i8),  # the latest arrival so far: a FIFO message does not come before it
     ("conflated", i8),  # messages that found the wire full and were merged into the last one
     ("peak", i8),  # most in flight at once
+    ("lost", i8),  # messages sent during an outage that loses them
     ("messages", MESSAGE, (N_MESSAGES,)),
 )
 
@@ -238,6 +246,7 @@ EXTERNAL_STATE = table(
     ("at_ns", i8),
     ("index", i8),  # ticks of the external price since the start
     ("regime", i8),
+    ("swing", f8),  # log return of late, older ones forgotten exponentially; 0 where no delay asks
 )
 QUOTE = table(
     ("bid", i8),  # ticks
@@ -256,6 +265,7 @@ VENUE = table(
     ("quote", QUOTE),
     ("ladder", LADDER),
     ("updates", i8),  # changes of the touch
+    ("heard", i8),  # index of the newest external price the makers know
     ("trades", i8),  # trades between others
     ("refused", i8),  # makers' or replayed orders the book had no room for
 )
@@ -264,11 +274,13 @@ VENUE = table(
 SEEN = table(
     ("external_px", f8),  # ticks; everything here has travelled a feed
     ("external_ns", i8),  # when that price was made
+    ("external_index", i8),  # and which it was: where messages may overtake, older ones are dropped
     ("bid", i8),
     ("ask", i8),
     ("bid_lots", i8),
     ("ask_lots", i8),
     ("quote_ns", i8),  # when that quote was made
+    ("quote_index", i8),  # and which change of the touch it was
     ("info_ns", i8),  # the newest of both
     ("fast_var", f8),  # squared return of the external price, mean over about 64 ticks
     ("slow_var", f8),  # and over about 4,096
@@ -320,7 +332,9 @@ OWN_ORDER = table(
     ("looked_at", i8),
     ("cause", i8),  # of the decision; with `number` the key of every delay this order meets
     ("number", i8),
-    ("acks", i8),
+    ("acks", i8),  # acknowledgements sent
+    ("heard", i8),  # of these, arrived
+    ("done", i8),  # the last word has arrived; earlier ones may still be under way
     ("filled", i8),  # lots, at the venue
     ("known", i8),  # lots, as acknowledged
     ("held_lots", i8),  # filled while the ack wire was crowded: told with the next acknowledgement
@@ -411,17 +425,41 @@ STATE = table(
 # ------------------------------------------------------------------------------------- configuration
 DELAY = table(
     ("model", i8),
+    ("steady", i8),  # constant and undisturbed: shift_ns is all there is
+    ("disturbed", i8),  # has bursts or outages
+    ("free", i8),  # its messages may overtake
     ("shift_ns", f8),
-    ("scale_ns", f8),  # uniform: width; lognormal: median
+    ("scale_ns", f8),  # uniform: width; lognormal: median; gamma: mean / shape
     ("sigma", f8),  # lognormal: sd of the log
+    ("gamma_shape", f8),
+    ("log_gamma", f8),  # ln Γ(shape); here, since math.lgamma is not the same compiled and plain
     ("spike_probability", f8),
     ("spike_ns", f8),  # smallest spike
     ("spike_alpha", f8),  # tail exponent of its Pareto law
+    ("burst_factor", f8),  # the delay is multiplied by this; up to 1: no bursts
+    ("burst_swing", f8),  # while the external log return of late is larger than this
+    ("outage_from_ns", i8),
+    ("outage_ns", i8),  # 0: no outage
+    ("outage_every_ns", i8),  # 0: once
+    ("outage_loses", i8),  # what is sent then is lost, else it waits
+    ("points", i8),  # empirical: points of the table
+    ("probability", f8, (N_QUANTILES,)),  # ascending
+    ("quantile_ns", f8, (N_QUANTILES,)),
 )
 EXTERNAL_PARAMS = table(
+    ("model", i8),
     ("interval_ns", i8),
     ("start_ticks", f8),
-    ("sigma", f8),  # sd of the log price over one interval
+    ("sigma", f8),  # sd over one interval: of the log price; bachelier: of the price in ticks
+    ("decay", f8),  # mean reversion: share of the distance that is left after one interval
+    ("jump_rate", f8),  # jumps expected in one interval
+    ("jump_none", f8),  # chance of none: exp(-jump_rate)
+    ("jump_law", i8),
+    ("jump_mean", f8),  # normal: of the log
+    ("jump_sigma", f8),
+    ("jump_up_share", f8),  # double exponential
+    ("jump_up", f8),  # mean of an upward jump
+    ("jump_down", f8),  # and of a downward one, without its sign
     ("regimes", i8),  # 0: always normal
     ("regime_sigma", f8, (3,)),  # multiplier of sigma
     ("regime_stay", f8, (3,)),  # probability of staying over one interval
@@ -460,6 +498,7 @@ PARAMS = table(
     ("external", EXTERNAL_PARAMS),
     ("venue", VENUE_PARAMS),
     ("delays", DELAY, (N_DELAYS,)),
+    ("burst_memory_ns", f8),  # how long the return of late reaches back; 0: no delay has bursts
     ("strategy", STRATEGY_PARAMS),
     ("risk", RISK_PARAMS),
     ("starting_cash", i8),  # units

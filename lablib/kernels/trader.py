@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lablib.kernels import tables as t
 from lablib.kernels.account import mark_to, settle
-from lablib.kernels.delay import delay_ns
+from lablib.kernels.delay import travel_ns
 from lablib.kernels.histogram import record
 from lablib.kernels.jit import kernel
 from lablib.kernels.risk import breached, day_loss, latch, may_send
@@ -45,7 +45,10 @@ def ask_look(state):
 
 @kernel
 def see_external(state, params, message):
-    """An external price has arrived."""
+    """An external price has arrived; one that was overtaken by a newer one is dropped."""
+    if message.cause < state.seen.external_index:
+        return
+    state.seen.external_index = message.cause
     observe(state.seen, message.x)
     state.seen.external_ns = message.info_ns
     note_news(state, params, message.info_ns, message.cause, 0)
@@ -53,8 +56,11 @@ def see_external(state, params, message):
 
 @kernel
 def see_venue(state, params, message):
-    """A venue quote has arrived."""
+    """A venue quote has arrived; one that was overtaken by a newer one is dropped."""
     seen = state.seen
+    if message.ref < seen.quote_index:
+        return
+    seen.quote_index = message.ref
     seen.bid = message.a
     seen.ask = message.b
     seen.bid_lots = message.c
@@ -104,6 +110,8 @@ def intend(state, params, intent, cause, number):
     own.cause = cause
     own.number = number
     own.acks = 0
+    own.heard = 0
+    own.done = 0
     own.filled = 0
     own.known = 0
     own.slot = 0
@@ -136,8 +144,9 @@ def amend(state, params, intent, cause, number):
 def think(state, params, act, at, lots, limit_ticks, cause, number):
     """Put a request on the wire of our own thinking."""
     wire = state.wires[t.DECISION]
-    delay = delay_ns(params, t.DECISION, t.DECISION, cause, number)
-    message = wire.messages[post(wire, state.now_ns, delay)]
+    free = params.delays[t.DECISION].free
+    delay = travel_ns(params, state.external, state.now_ns, t.DECISION, t.DECISION, cause, number)
+    message = wire.messages[post(wire, state.now_ns, delay, free)]
     message.kind = act
     message.ref = at
     message.info_ns = state.seen.info_ns
@@ -195,6 +204,14 @@ def close_order(state, output, at):
 
 
 @kernel
+def enter(state, params, which, cause, number):
+    """Send something to the venue with the delay of an order or a cancel; returns where to write it."""
+    now = state.now_ns
+    delay = travel_ns(params, state.external, now, which, which, cause, number)
+    return post(state.wires[t.ORDER_ENTRY], now, delay, params.delays[which].free)
+
+
+@kernel
 def send(state, params, output, message):
     """A request has been thought over and leaves us."""
     if message.kind == t.NEW:
@@ -202,14 +219,16 @@ def send(state, params, output, message):
         return
     own = state.own[message.ref]
     wire = state.wires[t.ORDER_ENTRY]
-    if not own.used or own.intent != message.c or own.order_id == 0:
+    if not own.used or own.intent != message.c:
         return  # its order is done with
+    if own.order_id == 0:
+        own.amending -= 1  # thought of faster than its order, which has not left yet
+        return
     if room(wire) <= 1:
         state.risk.rejected[t.WIRE_FULL] += 1
         own.amending -= 1
         return
-    delay = delay_ns(params, t.CANCEL_ENTRY, t.CANCEL_ENTRY, message.cause, message.d)
-    letter = wire.messages[post(wire, state.now_ns, delay)]
+    letter = wire.messages[enter(state, params, t.CANCEL_ENTRY, message.cause, message.d)]
     letter.kind = message.kind
     letter.ref = message.ref
     letter.cause = message.cause
@@ -243,8 +262,7 @@ def send_order(state, params, output, at):
         state.risk.rejected[reason] += 1
         close_order(state, output, at)
         return
-    delay = delay_ns(params, t.ORDER_ENTRY, t.ORDER_ENTRY, own.cause, own.number)
-    message = wire.messages[post(wire, state.now_ns, delay)]
+    message = wire.messages[enter(state, params, t.ORDER_ENTRY, own.cause, own.number)]
     message.kind = t.NEW
     message.ref = at
     message.cause = own.cause
@@ -266,8 +284,7 @@ def halt(state, params, output, reason, value, limit):
     wire = state.wires[t.ORDER_ENTRY]
     cause = state.seen.cause
     number = _GENERATION - 1 + _GENERATION * state.risk.halts
-    delay = delay_ns(params, t.CANCEL_ENTRY, t.CANCEL_ENTRY, cause, number)
-    message = wire.messages[post(wire, state.now_ns, delay)]
+    message = wire.messages[enter(state, params, t.CANCEL_ENTRY, cause, number)]
     message.kind = t.HALT
     message.ref = -1
     message.cause = cause
@@ -299,10 +316,16 @@ def learn(state, params, output, message):
         else:
             ask_look(state)
     forget(state, at, message.d)  # lots a replace took off
+    own.heard += 1
     if message.kind == t.DONE_ACK:
-        close_order(state, output, at)
+        own.done = 1
     elif message.kind == t.REPLACED_ACK:
         own.amending -= 1
+    elif message.kind == t.REFUSED_ACK:
+        own.amending -= 1
+        state.risk.rejected[t.UNKNOWN_ORDER] += 1
+    if own.done and own.heard == own.acks:  # on a free wire the last word may overtake a fill
+        close_order(state, output, at)
 
 
 @kernel

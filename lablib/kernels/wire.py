@@ -1,8 +1,9 @@
-"""Messages in flight on one wire: first in, first out, bounded.
+"""Messages in flight on one wire: in order of arrival, bounded.
 
-Arrival is the later of the previous arrival and sent + delay: nothing overtakes on one wire. A wire
-that is full does not grow: `post` hands back the newest message to be merged into (a feed's newest
-news replaces it, an acknowledgement adds to it), and counts that.
+Arrival is the later of the previous arrival and sent + delay: nothing overtakes on one wire. A free
+message arrives at sent + delay whatever else is under way; the ring stays in order of arrival, and
+equals keep the order they were sent in. A wire that is full does not grow: `post` hands back the
+message that would arrive last to be written over (a feed's newest news replaces it), and counts that.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ def room(wire):
 
 
 @kernel
-def post(wire, now_ns, delay):
+def post(wire, now_ns, delay, free=0):
     """Send one message: returns the index to write it at. Sets due and sent times only."""
     due = now_ns + delay
-    if due < wire.last_due_ns:
+    if due >= wire.last_due_ns:
+        wire.last_due_ns = due
+    elif not free:
         due = wire.last_due_ns
-    wire.last_due_ns = due
     in_flight = wire.tail - wire.head
     if in_flight >= t.N_MESSAGES:
         wire.conflated += 1
@@ -35,10 +37,25 @@ def post(wire, now_ns, delay):
         wire.tail += 1
         if in_flight + 1 > wire.peak:
             wire.peak = in_flight + 1
+    if free:
+        at = make_way(wire, due)
     message = wire.messages[at]
     message.due_ns = due
     message.sent_ns = now_ns
     return at
+
+
+@kernel
+def make_way(wire, due):
+    """Move every message that arrives after `due` back one place; returns the place this leaves.
+
+    The last place is written over. At most N_MESSAGES moves, in practice as many as are overtaken.
+    """
+    at = wire.tail - 1
+    while at > wire.head and wire.messages[(at - 1) & _MASK].due_ns > due:
+        wire.messages[at & _MASK] = wire.messages[(at - 1) & _MASK]
+        at -= 1
+    return at & _MASK
 
 
 @kernel

@@ -36,6 +36,11 @@ class SyntheticTape:
             regimes = noise.uniforms(self.seed, noise.REGIME, block)[offset:]
         else:
             regimes = normals  # not read
+        counts = sizes = normals  # not read either
+        if params.model == t.JUMPS:
+            counts = noise.uniforms(self.seed, noise.JUMP_COUNT, block)[offset:]
+            sizes = noise.uniforms(self.seed, noise.JUMP_SIZE, block, t.N_JUMPS)
+            sizes = sizes[offset * t.N_JUMPS :]
         events = np.empty(normals.size, t.TAPE_EVENT)
-        external_path(params, external.copy(), normals, regimes, events)
+        external_path(params, external.copy(), normals, regimes, counts, sizes, events)
         return events
