@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from lablib.config import SimConfig
+from lablib.delays import DelayModel
 
 LABELS = {
     "latency.order_entry_ms": "Order entry",
@@ -114,15 +115,8 @@ def _knob(path: str, info: FieldInfo) -> Knob:
 
 
 def typical(value: Any) -> float:
-    """A plain number for a delay: itself, or the median of its model."""
-    if isinstance(value, BaseModel):
-        data = value.model_dump()
-        if "median_ms" in data:
-            return float(data["shift_ms"] + data["median_ms"])
-        if "base_ms" in data:
-            return float(data["base_ms"] + data["jitter_ms"] / 2)
-        return float(data["ms"])
-    return float(value)
+    """A plain number for a delay: itself, or what is typical of its model."""
+    return float(value.typical_ms if isinstance(value, DelayModel) else value)
 
 
 def law(value: Any) -> str:
@@ -132,14 +126,18 @@ def law(value: Any) -> str:
     >>> law(Lognormal(median_ms=20, sigma=0.5, shift_ms=5))
     'lognormal, median 25 ms, σ 0.5'
     """
-    if not isinstance(value, BaseModel):
+    if not isinstance(value, DelayModel):
         return ""
     data = value.model_dump()
-    text = f"{data['model']}, median {typical(value):g} ms"
+    text = f"{data['model']}, {value.TYPICAL} {typical(value):g} ms"
     if data.get("sigma"):
         text += f", σ {data['sigma']:g}"
     if data.get("jitter_ms"):
         text += f", ±{data['jitter_ms'] / 2:g}"
     if data.get("spike_probability"):
         text += f", spikes {100 * data['spike_probability']:g} %"
+    if value.burst_factor > 1:
+        text += f", bursts × {value.burst_factor:g}"
+    if value.outage_s:
+        text += f", outages of {value.outage_s:g} s"
     return text
