@@ -192,10 +192,14 @@ class ExternalConfig(Section):
     burst: BurstConfig = Field(default_factory=BurstConfig, description="A scheduled stress burst")
 
 
+Rate = Annotated[float, Field(ge=0, le=1e6)]
+Queue = Annotated[int, Field(ge=1, le=1_000)]
+
+
 class VenueConfig(Section):
     """The market that follows late, and what trading there costs."""
 
-    model: Literal["delayed_copy", "makers", "recorded"] = Field(
+    model: Literal["delayed_copy", "makers", "flow", "recorded"] = Field(
         "delayed_copy", description="How the venue forms its price"
     )
     tick_size: float = Field(0.01, gt=0, le=1e6, description="Price step (currency)")
@@ -216,6 +220,107 @@ class VenueConfig(Section):
         description="Fee of a trade, negative for a rebate (bps of notional)",
         json_schema_extra=_knob("bps", 0, 20),
     )
+
+
+Rates = Annotated[tuple[Rate, ...], Field(min_length=1, max_length=t.N_DISTANCES)]
+
+
+class FlowConfig(Section):
+    """Strangers whose orders are the market of venue model "flow".
+
+    The defaults are the rates per minute of Cont, Stoikov and Talreja (2010) for Sky Perfect
+    Communications, read per second. The venue's price moves by this flow alone; where `follow_rate`
+    is above 0, some strangers hear of the external price after `latency.market_lag_ms` and trade on it.
+    """
+
+    limit_rates: Rates = Field(
+        (1.85, 1.51, 1.09, 0.88, 0.77),
+        description="Limit orders on each side at 1, 2, … ticks from the opposite best quote (1/s)",
+    )
+    cancel_rates: Rates = Field(
+        (0.71, 0.81, 0.68, 0.56, 0.47),
+        description="Cancellations of each order there, the last one also beyond (1/s)",
+    )
+    market_rate: float = Field(
+        0.94,
+        ge=0,
+        le=1e6,
+        description="Market orders on each side (1/s)",
+        json_schema_extra=_knob("1/s", 0, 5),
+    )
+    follow_rate: float = Field(
+        0.0,
+        ge=0,
+        le=1e6,
+        description="Traders who know the lagged external price and take what is worth while (1/s)",
+        json_schema_extra=_knob("1/s", 0, 20),
+    )
+    speed: float = Field(
+        1.0,
+        gt=0,
+        le=1e5,
+        description="Multiple of every rate of the flow",
+        json_schema_extra=_knob("×", 0.1, 100, log=True),
+    )
+    order_lots: int = Field(100, ge=1, le=1 << 30, description="Size of one order (lots)")
+    mean_orders: float = Field(
+        1.0, ge=1, le=1_000, description="Mean size, geometric (orders); 1 has all sizes alike"
+    )
+    cancel_bound: int | None = Field(
+        None,
+        ge=1,
+        le=t.N_STRANGERS,
+        description="Live orders a side that cancel candidates are drawn for; ample unless given",
+    )
+    touch_orders: tuple[Queue, Queue] = Field(
+        (2, 2), description="Orders at the best bid and ask at the start, and where redrawn (orders)"
+    )
+    redraw: Literal["never", "fixed", "geometric"] = Field(
+        "never",
+        description="Move by one tick when a best queue is empty and lay all queues anew: the best"
+        " ones as `touch_orders` says, or geometric with those means",
+    )
+    market_branching: float = Field(
+        0.0,
+        ge=0,
+        le=0.95,
+        description="Market orders that one excites (Hawkes; 0 is Poisson); the mean rate stays",
+        json_schema_extra=_knob("orders", 0, 0.95),
+    )
+    limit_branching: float = Field(
+        0.0,
+        ge=0,
+        le=0.95,
+        description="Limit orders that one excites (Hawkes; 0 is Poisson); the mean rate stays",
+        json_schema_extra=_knob("orders", 0, 0.95),
+    )
+    excitation_decay: float = Field(
+        5.0, gt=0, le=1e6, description="Decay of the excitation, exponential (1/s)"
+    )
+    headroom: float = Field(
+        20.0,
+        ge=1,
+        le=1_000,
+        description="Intensity that excited flow can reach (multiple of its mean rate); cut beyond",
+    )
+    metaorders: int = Field(
+        0,
+        ge=0,
+        le=t.N_METAORDERS,
+        description="Large orders being worked at once by market orders; 0 has independent signs",
+    )
+    metaorder_tail: float = Field(
+        1.5, gt=1, le=10, description="Tail exponent of their length; signs then decay by one less"
+    )
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if len(self.limit_rates) != len(self.cancel_rates):
+            raise ConfigError(
+                f"flow.cancel_rates: {len(self.cancel_rates)} rates for"
+                f" {len(self.limit_rates)} distances of flow.limit_rates"
+            )
+        return self
 
 
 # -------------------------------------------------------------------------------------------------- us
@@ -323,6 +428,7 @@ class SimConfig(Section):
 
     external: ExternalConfig = Field(default_factory=ExternalConfig)
     venue: VenueConfig = Field(default_factory=VenueConfig)
+    flow: FlowConfig = Field(default_factory=FlowConfig)
     latency: LatencyConfig = Field(default_factory=LatencyConfig)
     strategy: StrategyConfig = Field(default_factory=StrategyConfig)
     risk: RiskConfig = Field(default_factory=RiskConfig)

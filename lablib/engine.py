@@ -291,16 +291,17 @@ class Simulation:
             step.command_release(self._state)
         else:
             self.config = self._configured(self.config, command)
-            before = self._params.external.tobytes()
+            before = self._params.external.tobytes() + self._params.flow.tobytes()
             self._params = self._to_params(self.config)
             step.retune(self._state, self._params)
-            if self.market is None and self._params.external.tobytes() != before:
+            after = self._params.external.tobytes() + self._params.flow.tobytes()
+            if self.market is None and after != before:
                 self._turn_tape()  # what was drawn ahead knew the old settings
 
     def _turn_tape(self) -> None:
         """Lend the kernels the events that come next."""
         self._hash_tape()
-        self._tape = self._synthetic.events_after(self._params.external, self._state.external)
+        self._tape = self._synthetic.events_after(self._params, self._state)
         self._output.cursor.tape = 0
         self._hashed = 0
 

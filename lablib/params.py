@@ -12,7 +12,17 @@ from lablib.units import ns, parse_duration
 if TYPE_CHECKING:
     from lablib.config import SimConfig
 
-_VENUES = {"delayed_copy": t.DELAYED_COPY, "makers": t.MAKERS, "recorded": t.RECORDED}
+_VENUES = {
+    "delayed_copy": t.DELAYED_COPY,
+    "makers": t.MAKERS,
+    "flow": t.FLOW,
+    "recorded": t.RECORDED,
+}
+_REDRAWS = {
+    "never": t.REDRAW_NEVER,
+    "fixed": t.REDRAW_FIXED,
+    "geometric": t.REDRAW_GEOMETRIC,
+}
 _STRATEGIES = {
     "idle": t.IDLE,
     "divergence": t.DIVERGENCE,
@@ -31,6 +41,7 @@ def to_record(config: SimConfig) -> Any:
     """The kernels' view of a configuration, one `tables.PARAMS` record; the noise keys stay 0 for the engine to set."""
     params: Any = np.zeros(1, t.PARAMS)[0]
     _external(params.external, config)
+    _flow(params.flow, config)
     venue, risk, strategy = config.venue, config.risk, config.strategy
     params.venue.model = _VENUES[venue.model]
     params.venue.half_spread_ticks = venue.half_spread_ticks
@@ -86,6 +97,35 @@ def _external(params: Any, config: SimConfig) -> None:
         params.burst_from_ns = ns(burst.start_s * 1_000)
         params.burst_until_ns = params.burst_from_ns + ns(burst.duration_s * 1_000)
     params.burst_sigma = burst.volatility
+
+
+def _flow(params: Any, config: SimConfig) -> None:
+    flow = config.flow
+    limits, cancels = (flow.speed * np.array(x) for x in (flow.limit_rates, flow.cancel_rates))
+    distances = params.distances = limits.size
+    params.limit_rate[:distances] = limits
+    params.cancel_rate[:distances] = cancels
+    params.cancel_most = cancels.max()
+    params.market_rate = flow.speed * flow.market_rate
+    params.follow_rate = flow.speed * flow.follow_rate
+    params.order_lots = flow.order_lots
+    params.mean_orders = flow.mean_orders
+    # What a level holds in the long run; one without cancellations would grow for ever.
+    settled = limits / np.where(cancels > 0, cancels, np.inf)
+    params.depth_orders[:distances] = np.minimum(np.rint(settled), t.N_STRANGERS // (4 * distances))
+    params.touch_orders[:] = flow.touch_orders
+    held = settled.sum() * flow.mean_orders**0 + max(flow.touch_orders)
+    params.cancel_bound = flow.cancel_bound or min(t.N_STRANGERS, int(held + 8 * held**0.5 + 8))
+    params.branching[:] = (flow.limit_branching, flow.market_branching)
+    params.decay = flow.speed * flow.excitation_decay / t.NS_PER_S
+    for which, rate in ((t.LIMITS, limits.sum()), (t.MARKETS, params.market_rate)):
+        if params.branching[which] > 0 and rate > 0:
+            decay = flow.speed * flow.excitation_decay
+            params.kick[which] = params.branching[which] * decay / (2 * rate)
+    params.headroom = flow.headroom
+    params.metaorders = flow.metaorders
+    params.meta_power = -1 / flow.metaorder_tail
+    params.redraw = _REDRAWS[flow.redraw]
 
 
 def _delay(record: Any, delay: Any) -> None:

@@ -10,6 +10,7 @@ from lablib.kernels import tables as t
 from lablib.kernels.account import fee_of, mark_to, settle
 from lablib.kernels.book import add, available, cancel, match, reduce
 from lablib.kernels.delay import delay_ns
+from lablib.kernels.flow import renew, strike
 from lablib.kernels.histogram import record
 from lablib.kernels.jit import kernel
 from lablib.kernels.venue import (
@@ -49,6 +50,17 @@ def publish(state, params, cause, number):
     message.c = quote.bid_lots
     message.d = quote.ask_lots
     state.due[t.SEE_VENUE] = next_due(wire)
+
+
+@kernel
+def touch_moved(state, params, number):
+    """Read the touch of a book venue after an event; returns whether it changed.
+
+    Order flow first sees to its queues: what it lays there is keyed by the last tape event and `number`.
+    """
+    if params.venue.model == t.FLOW:
+        renew(state.venue, state.book, params, state.tape_events, number)
+    return read_touch(state.venue.quote, state.book)
 
 
 @kernel
@@ -126,6 +138,9 @@ def settle_matches(state, params, output, taker):
         if deal.owner == t.MAKER:
             half = book.orders[deal.slot].half
             maker_hit(state.venue.ladder, params.venue, half, deal.px, deal.left)
+        elif deal.owner == t.STRANGER:
+            if deal.left == 0:
+                strike(state.venue.flow, book, deal.slot)
         elif deal.owner == t.OWN:
             fill(state, params, output, deal.tag, deal.px, deal.lots, 1)
             if deal.left == 0:
@@ -252,7 +267,7 @@ def arrive(state, params, output, at, cause):
         rest(state, params, at, left)
     else:
         finish(state, params, at, t.CANCELLED, t.NO_LIQUIDITY)
-    if params.venue.model != t.DELAYED_COPY and read_touch(state.venue.quote, state.book):
+    if params.venue.model != t.DELAYED_COPY and touch_moved(state, params, _OURS):
         publish(state, params, cause, _OURS + own.number)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from lablib.kernels import tables as t
 from lablib.kernels.account import mark_to, open_account
 from lablib.kernels.book import open_book
+from lablib.kernels.crowd import flow_event, open_flow
 from lablib.kernels.delay import delay_ns
 from lablib.kernels.exchange import (
     arrive,
@@ -19,6 +20,7 @@ from lablib.kernels.exchange import (
     replace_own,
     requote,
     set_level,
+    touch_moved,
     trade_passes,
     withdraw_own,
 )
@@ -47,6 +49,8 @@ def start(state, params, output):
         if params.venue.model == t.MAKERS:
             state.venue.ladder.dirty = 1
             requote(state, params, output, round_ticks(state.external.px), 0)
+        elif params.venue.model == t.FLOW:
+            open_flow(state, params)
     quote = state.venue.quote
     mark = 2 * round_ticks(state.external.px)
     if quote.bid != t.NO_BID and quote.ask != t.NO_ASK:
@@ -104,7 +108,9 @@ def external_tick(state, params, event):
 def tape_event(state, params, output, event):
     """The market moves by itself."""
     kind = event.kind
-    if kind == t.EXTERNAL:
+    if kind >= t.FLOW_LIMIT:
+        flow_event(state, params, output, event)
+    elif kind == t.EXTERNAL:
         external_tick(state, params, event)
     elif kind == t.LEVEL:
         set_level(state, params, output, (1 - event.side) >> 1, event.ticks, event.lots)
@@ -125,6 +131,9 @@ def price_reaches_venue(state, params, output, message):
     """The lagged external price has reached whoever makes the venue's price."""
     if params.venue.model == t.MAKERS:
         requote(state, params, output, round_ticks(message.x), message.cause)
+        return
+    if params.venue.model == t.FLOW:
+        state.venue.flow.leader_px = message.x
         return
     quote = state.venue.quote
     bid = quote.bid
@@ -150,7 +159,7 @@ def request(state, params, output, message):
             withdraw_own(state, params, message.ref, t.OK)
         else:
             replace_own(state, params, output, message.ref, message.a, message.b)
-    if params.venue.model != t.DELAYED_COPY and read_touch(state.venue.quote, state.book):
+    if params.venue.model != t.DELAYED_COPY and touch_moved(state, params, 1):
         publish(state, params, message.cause, 1)
 
 

@@ -38,6 +38,9 @@ N_LADDER = 64  # levels a maker quotes on each side
 N_MEMORY = 16  # floats an own strategy may keep
 N_PARAMETERS = 8  # floats it may be given
 N_INTENTS = 8  # requests of one look
+N_DISTANCES = 16  # distances from the opposite best that order flow has rates for
+N_STRANGERS = 4_096  # flow orders resting on one side; a power of two
+N_METAORDERS = 16  # large orders being worked at once
 SUB_BITS = 7  # histogram: 128 buckets per doubling, relative error below 1/128
 N_BUCKETS = (62 - SUB_BITS) * (1 << SUB_BITS) + (1 << SUB_BITS)
 
@@ -59,6 +62,12 @@ TRADE = 2  # recorded trade: side of the aggressor, ticks, lots
 CLEAR = 3  # recorded book starts over: a snapshot follows
 SETTLED = 4  # the recorded message is complete: the touch may be read
 END = 5  # nothing comes after this
+# Candidates of order flow, thinned by their mark; in this order at one instant, after EXTERNAL.
+FLOW_LIMIT = 6  # side, ticks from the opposite best, lots
+FLOW_MARKET = 7  # side of the aggressor, lots
+FLOW_CANCEL = 8  # side of the order that goes
+FLOW_FOLLOW = 9  # somebody who knows the leader's price looks whether to trade on it; lots
+N_FLOWS = 4  # kinds of candidates, each with its own noise
 
 # Sources of events; at one instant the smaller number goes first (design §2).
 ROLL, TAPE, LAG, ARRIVAL, SEE_EXTERNAL, SEE_VENUE, LEARN, LOOK, SEND = range(9)
@@ -73,7 +82,12 @@ N_DELAYS = N_WIRES + 1
 CONSTANT, UNIFORM, LOGNORMAL = range(3)
 
 # Venue models.
-DELAYED_COPY, MAKERS, RECORDED = range(3)
+DELAYED_COPY, MAKERS, RECORDED, FLOW = range(4)
+
+# Which queues order flow starts anew after a move of the touch, and how many orders it puts there.
+REDRAW_NEVER, REDRAW_FIXED, REDRAW_GEOMETRIC = range(3)
+# Kinds of flow that may excite themselves.
+LIMITS, MARKETS = range(2)
 
 # Strategy names and exits.
 SELL_IT, HOLD, BUY_IT, CLOSE = -1, 0, 1, 2  # what an own strategy may answer
@@ -252,9 +266,31 @@ LADDER = table(
     ("dirty", i8),  # a level may lack lots: the next refresh looks at every one
     ("slot", i8, (2, N_LADDER)),  # book slot of the level at price p: p % levels; 0 none
 )
+ORDER_FLOW = table(
+    ("at_ns", i8, (N_FLOWS,)),  # the last candidate of each kind: where its tape goes on
+    ("reference", i8, (2,)),  # best bid and best ask, or the last there was
+    ("touch", i8, (2,)),  # where the queues were laid that an empty one replaces
+    ("live", i8, (2,)),  # orders resting, by side
+    ("excitement", f8, (2,)),  # of LIMITS and MARKETS: share of the mean rate owed to past events
+    ("excited_ns", i8, (2,)),  # as of when
+    ("leader_px", f8),  # ticks: the external price as the venue's own traders know it
+    ("mid", i8),  # best bid + best ask, half ticks
+    ("ups", i8),  # moves of the mid
+    ("downs", i8),
+    ("accepted", i8),  # candidates that were events
+    ("thinned", i8),  # and those that were not
+    ("bought", i8),  # market orders, by side
+    ("sold", i8),
+    ("overrun", i8),  # candidates met by an intensity beyond its bound
+    ("crowded", i8),  # cancel candidates met by more orders than their bound
+    ("meta_side", i8, (N_METAORDERS,)),
+    ("meta_left", i8, (N_METAORDERS,)),  # market orders until it is worked off
+    ("slot", i8, (2, N_STRANGERS)),  # book slots of the live orders, dense; their tag is the place
+)
 VENUE = table(
     ("quote", QUOTE),
     ("ladder", LADDER),
+    ("flow", ORDER_FLOW),
     ("updates", i8),  # changes of the touch
     ("trades", i8),  # trades between others
     ("refused", i8),  # makers' or replayed orders the book had no room for
@@ -436,6 +472,26 @@ VENUE_PARAMS = table(
     ("level_lots", i8),
     ("fee_rate", i8),  # of FEE_ONE
 )
+FLOW_PARAMS = table(
+    ("distances", i8),
+    ("limit_rate", f8, (N_DISTANCES,)),  # per second and side, by ticks from the opposite best - 1
+    ("cancel_rate", f8, (N_DISTANCES,)),  # per second and order, likewise; the last holds beyond
+    ("cancel_most", f8),  # the largest of them
+    ("cancel_bound", i8),  # orders a side that cancel candidates are drawn for
+    ("market_rate", f8),  # per second and side
+    ("follow_rate", f8),  # per second
+    ("order_lots", i8),  # one order
+    ("mean_orders", f8),  # sizes: geometric with this mean, in orders; 1: always one
+    ("branching", f8, (2,)),  # events an event begets, LIMITS and MARKETS; 0: Poisson
+    ("kick", f8, (2,)),  # what one event adds to the excitement
+    ("decay", f8),  # of the excitement, per ns
+    ("headroom", f8),  # candidates come at this multiple of the mean rate
+    ("metaorders", i8),  # being worked at once; 0: independent signs
+    ("meta_power", f8),  # -1 / tail exponent of their length
+    ("redraw", i8),
+    ("touch_orders", i8, (2,)),  # at the first bid, at the first ask when queues are laid
+    ("depth_orders", i8, (N_DISTANCES,)),  # at the levels behind
+)
 STRATEGY_PARAMS = table(
     ("name", i8),
     ("threshold", f8),
@@ -459,6 +515,7 @@ RISK_PARAMS = table(
 PARAMS = table(
     ("external", EXTERNAL_PARAMS),
     ("venue", VENUE_PARAMS),
+    ("flow", FLOW_PARAMS),
     ("delays", DELAY, (N_DELAYS,)),
     ("strategy", STRATEGY_PARAMS),
     ("risk", RISK_PARAMS),
