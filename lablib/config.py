@@ -262,7 +262,7 @@ class FlowConfig(Section):
         description="Multiple of every rate of the flow",
         json_schema_extra=_knob("×", 0.1, 100, log=True),
     )
-    order_lots: int = Field(100, ge=1, le=1 << 30, description="Size of one order (lots)")
+    order_lots: int = Field(5_000, ge=1, le=1 << 30, description="Size of one order (lots)")
     mean_orders: float = Field(
         1.0, ge=1, le=1_000, description="Mean size, geometric (orders); 1 has all sizes alike"
     )
@@ -273,7 +273,8 @@ class FlowConfig(Section):
         description="Live orders a side that cancel candidates are drawn for; ample unless given",
     )
     touch_orders: tuple[Queue, Queue] = Field(
-        (2, 2), description="Orders at the best bid and ask at the start, and where redrawn (orders)"
+        (2, 2),
+        description="Orders at the best bid and ask at the start, and where redrawn (orders)",
     )
     redraw: Literal["never", "fixed", "geometric"] = Field(
         "never",

@@ -224,6 +224,21 @@ class Simulation:
         self._hash_tape()
         return self._tape_hash.hexdigest()
 
+    def market_report(self) -> dict[str, Any] | None:
+        """What a recording, or the venue's order flow so far, has to say; None for other markets.
+
+        Of order flow: candidates that were events and that were thinned, market orders by side, moves
+        of the mid, and what went beyond a bound (`overrun`, `crowded`, `refused`: best all 0).
+        """
+        if self.market is not None:
+            return getattr(self.market, "report", None)
+        if self._params.venue.model != t.FLOW:
+            return None
+        venue = self._state.venue
+        names = ("accepted", "thinned", "bought", "sold", "ups", "downs", "overrun", "crowded")
+        counts = {name: int(venue.flow[name]) for name in names}
+        return {**counts, "trades": int(venue.trades), "refused": int(venue.refused)}
+
     # ------------------------------------------------------------------------------------- moving
     def advance(self, t_ns: int) -> Frame:
         """Play everything with a time up to and including `t_ns`; returns the frame there."""

@@ -114,7 +114,8 @@ def _flow(params: Any, config: SimConfig) -> None:
     settled = limits / np.where(cancels > 0, cancels, np.inf)
     params.depth_orders[:distances] = np.minimum(np.rint(settled), t.N_STRANGERS // (4 * distances))
     params.touch_orders[:] = flow.touch_orders
-    held = settled.sum() * flow.mean_orders**0 + max(flow.touch_orders)
+    # Beyond that, eight standard deviations of a Poisson law, wider where orders come in clusters.
+    held = (settled.sum() + max(flow.touch_orders)) / (1 - flow.limit_branching)
     params.cancel_bound = flow.cancel_bound or min(t.N_STRANGERS, int(held + 8 * held**0.5 + 8))
     params.branching[:] = (flow.limit_branching, flow.market_branching)
     params.decay = flow.speed * flow.excitation_decay / t.NS_PER_S

@@ -110,6 +110,28 @@ SCENARIOS: dict[str, Scenario] = {
             ),
         },
     ),
+    "flow": Scenario(
+        "Strangers' orders make the price on a real book; some of them follow the external price",
+        "Cont, Stoikov and Talreja (2010), Sky Perfect Communications: rates per minute, 20 times per second;"
+        " half of the market orders' rate again from followers 20 ms behind (judgement).",
+        {
+            "venue.model": "flow",
+            "venue.levels": 10,
+            "venue.fee_bps": 0.1,
+            "flow.speed": 20.0,
+            "flow.follow_rate": 4.0,
+            "external.volatility_bps": 3.0,
+            "external.interval_ms": 5.0,
+            "latency.market_lag_ms": _lognormal(20, 0.4, 5),
+            "latency.external_feed_ms": _lognormal(0.5, 0.4, 0.2),
+            "latency.venue_feed_ms": _lognormal(0.5, 0.4, 0.2),
+            "latency.order_entry_ms": _lognormal(1.0, 0.4, 0.5),
+            "latency.ack_ms": _lognormal(1.0, 0.4, 0.5),
+            "strategy.decision_interval_ms": 5.0,
+            "strategy.threshold": 0.0003,
+            "strategy.exit": "close",
+        },
+    ),
     "late_brakes": Scenario(
         "Ten times leveraged with late orders and acknowledgements: the loss cap binds, and overshoots",
         "With sane sizes a 2 % cap needs 40,000 losing trades; leverage makes the kill switch do its work.",

@@ -235,6 +235,6 @@ def run(
         commands=commands_table(simulation.commands),
         last=last,
         digest=simulation.digest(),
-        market_report=getattr(market, "report", None),
+        market_report=simulation.market_report(),
         **tables,
     )

@@ -59,29 +59,29 @@ def flow_event(state, params, output, event):
     side = event.side
     half = (1 - side) >> 1
     flow.at_ns[kind - t.FLOW_LIMIT] = state.now_ns
-    event_is_on = True
+    happens = True
     if kind == t.FLOW_LIMIT:
-        event_is_on = fires(flow, rules, t.LIMITS, state.now_ns, event.mark)
-        if event_is_on:
+        happens = fires(flow, rules, t.LIMITS, state.now_ns, event.mark)
+        if happens:
             rest_stranger(venue, book, half, limit_px(flow, half, event.ticks), event.lots)
     elif kind == t.FLOW_CANCEL:
         slot = leaver(flow, book, rules, half, event.mark)
-        event_is_on = slot != 0
-        if event_is_on:
+        happens = slot != 0
+        if happens:
             strike(flow, book, slot)
             cancel(book, slot)
     elif kind == t.FLOW_MARKET:
-        event_is_on = fires(flow, rules, t.MARKETS, state.now_ns, event.mark)
-        if event_is_on:
+        happens = fires(flow, rules, t.MARKETS, state.now_ns, event.mark)
+        if happens:
             if rules.metaorders > 0:
                 side = next_side(flow, params, state.tape_events)
             market_order(state, params, output, side, event.lots)
     else:
         side = follow_side(flow, book)
-        event_is_on = side != 0
-        if event_is_on:
+        happens = side != 0
+        if happens:
             market_order(state, params, output, side, event.lots)
-    if not event_is_on:
+    if not happens:
         flow.thinned += 1
         return
     flow.accepted += 1

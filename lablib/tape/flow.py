@@ -1,6 +1,6 @@
 """Candidates of order flow: each kind a Poisson stream at its bounding rate, drawn a window at a time.
 
-A window holds about `noise.BLOCK` candidates. How many there are is Poisson, and given that they
+A window holds about `_COUNT` candidates. How many there are is Poisson, and given that they
 lie like sorted uniforms; so window *k* of a kind is a pure function of (rates of that kind, seed, *k*).
 """
 
@@ -15,6 +15,7 @@ from lablib.kernels import tables as t
 from lablib.kernels.tape import candidates
 from lablib.tape import noise
 
+_COUNT = 16_384  # candidates of a window, about
 _LONGEST_NS = 1 << 50  # of a window, where next to nothing happens
 CELLS = 32  # of the table that tells a limit order's side and distance
 
@@ -67,7 +68,7 @@ class FlowSource:
         self._seed, self._rules = seed, rules
         self.span_ns = _LONGEST_NS
         if self.rate > 0:
-            self.span_ns = max(1, min(_LONGEST_NS, round(noise.BLOCK / self.rate * t.NS_PER_S)))
+            self.span_ns = max(1, min(_LONGEST_NS, round(_COUNT / self.rate * t.NS_PER_S)))
         weights = np.zeros(CELLS)
         if kind == t.FLOW_LIMIT:
             weights[:] = np.repeat(rules.limit_rate, 2)  # a buy and a sell at each distance
@@ -75,17 +76,22 @@ class FlowSource:
             weights[:2] = 1.0
         self._share, self._alias = alias_table(weights)
         self._window = -1
+        self._last_ns: dict[int, int] = {}  # last candidate of the last two windows
         self._events = np.empty(0, t.TAPE_EVENT)
 
-    def window_at(self, t_ns: int) -> int:
-        """The window of the first instant after `t_ns`; window *k* is (k span, (k + 1) span]."""
-        return t_ns // self.span_ns
+    def after(self, from_ns: int, played_ns: int) -> tuple[NDArray[Any], int]:
+        """The window with the first instant after `from_ns`, and its end; the next one where all of it is played.
 
-    def window(self, window: int) -> NDArray[Any]:
-        """The candidates of one window, in time order, no two at the same time."""
+        Window *k* is (k span, (k + 1) span]; its candidates are in time order, no two at the same time.
+        """
+        window = from_ns // self.span_ns
+        if self._last_ns.get(window, t.FAR) <= played_ns:
+            window += 1
         if window != self._window:
             self._window, self._events = window, self._draw(window)
-        return self._events
+            last_ns = int(self._events["time_ns"][-1]) if self._events.size else 0
+            self._last_ns = {window - 1: self._last_ns.get(window - 1, t.FAR), window: last_ns}
+        return self._events, (window + 1) * self.span_ns
 
     def _draw(self, window: int) -> NDArray[Any]:
         generator = noise.generator(self._seed, noise.FLOW + self.kind - t.FLOW_LIMIT, window)

@@ -42,16 +42,19 @@ class SyntheticTape:
             kinds = range(t.FLOW_LIMIT, t.FLOW_LIMIT + t.N_FLOWS)
             flows = (FlowSource(self.seed, kind, params.flow.copy()) for kind in kinds)
             self._flows = [flow for flow in flows if flow.rate > 0]
-        return self._with_flow(params.external, state.external, state.venue.flow.at_ns)
+        return self._with_flow(params.external, state["external"], state["venue"]["flow"]["at_ns"])
 
     def _external(self, params: Any, external: Any, end_ns: int) -> NDArray[Any]:
         """External ticks up to the end of their noise block, or up to `end_ns` where that is earlier."""
-        block, offset = divmod(int(external.index), noise.BLOCK)
+        index = int(external["index"])
+        count = max(0, end_ns // int(params["interval_ns"]) - index)
+        if count == 0:
+            return np.empty(0, t.TAPE_EVENT)
+        block, offset = divmod(index, noise.BLOCK)
         if block != self._block:
             self._block, self._normals = block, noise.normals(self.seed, noise.PRICE, block)
-        count = max(0, end_ns // int(params.interval_ns) - int(external.index))
         normals = self._normals[offset : offset + count]
-        if params.regimes:
+        if params["regimes"]:
             regimes = noise.uniforms(self.seed, noise.REGIME, block)[offset : offset + count]
         else:
             regimes = normals  # not read
@@ -59,20 +62,22 @@ class SyntheticTape:
         external_path(params, external.copy(), normals, regimes, events)
         return events
 
-    def _with_flow(self, params: Any, external: Any, played_ns: Any) -> NDArray[Any]:
+    def _with_flow(self, params: Any, external: Any, played: Any) -> NDArray[Any]:
         """External ticks and candidates merged, up to the first end of a block of any of them."""
-        block_ns = noise.BLOCK * int(params.interval_ns)
-        ticks_end_ns = (int(external.index) // noise.BLOCK + 1) * block_ns
+        block_ns = noise.BLOCK * int(params["interval_ns"])
+        ticks_end_ns = (int(external["index"]) // noise.BLOCK + 1) * block_ns
+        played_ns = played.tolist()
         # At the last instant played there may be more to come, of the sources behind in order.
-        from_ns = max(0, int(external.at_ns) - 1, int(played_ns.max()) - 1)
+        from_ns = max(0, int(external["at_ns"]) - 1, max(played_ns) - 1)
         while True:
-            windows = [flow.window_at(from_ns) for flow in self._flows]
-            ends = [(k + 1) * flow.span_ns for k, flow in zip(windows, self._flows, strict=True)]
-            end_ns = min([ticks_end_ns, *ends])
+            pieces, end_ns = [], ticks_end_ns
+            for flow in self._flows:
+                after_ns = max(from_ns, played_ns[flow.kind - t.FLOW_LIMIT])
+                drawn, drawn_end_ns = flow.after(from_ns, after_ns)
+                pieces.append((drawn, after_ns))
+                end_ns = min(end_ns, drawn_end_ns)
             events = self._external(params, external, end_ns)
-            for window, flow in zip(windows, self._flows, strict=True):
-                drawn = flow.window(window)
-                after_ns = max(from_ns, int(played_ns[flow.kind - t.FLOW_LIMIT]))
+            for drawn, after_ns in pieces:
                 first, last = np.searchsorted(drawn["time_ns"], (after_ns, end_ns), "right")
                 merged = np.empty(events.size + last - first, t.TAPE_EVENT)
                 merge(events, drawn[first:last], merged)
