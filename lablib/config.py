@@ -260,7 +260,7 @@ class FlowConfig(Section):
         gt=0,
         le=1e5,
         description="Multiple of every rate of the flow",
-        json_schema_extra=_knob("×", 0.1, 100, log=True),
+        json_schema_extra=_knob("×", 1, 100),
     )
     order_lots: int = Field(5_000, ge=1, le=1 << 30, description="Size of one order (lots)")
     mean_orders: float = Field(
