@@ -289,12 +289,88 @@ class RiskConfig(Section):
     )
     rearm_each_day: bool = Field(False, description="Let a new day release the kill switch")
     check_notional: bool = Field(True, description="Refuse an order above max_position_pct")
-    size_multiple: float = Field(
-        1.0,
-        gt=0,
-        le=1_000,
-        description="Fault drill: sizes go wrong by this factor; the notional check still stands",
-        json_schema_extra=_knob("×", 1, 100),
+
+    # Checks of an entry before it leaves. An exit is never held back by them.
+    max_open_orders: int = Field(
+        0,
+        ge=0,
+        le=t.N_OWN,
+        description="Refuse an entry that would be one open order more, exits counted; 0 is off (orders)",
+        json_schema_extra=_knob("orders", 0, 20),
+    )
+    max_orders_per_s: int = Field(
+        0,
+        ge=0,
+        le=t.N_RATE,
+        description="Refuse an entry beyond so many orders in any stretch of one second; 0 is off (orders/s)",
+        json_schema_extra=_knob("orders/s", 0, 100),
+    )
+    price_collar_pct: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Refuse an entry whose price, or the touch it would take, is farther than this from the"
+        " external price we see, either way; must be wider than the threshold; 0 is off (share of the price)",
+        json_schema_extra=_knob("", 0, 0.1),
+    )
+    refuse_crossed: bool = Field(
+        False,
+        description="Refuse an entry while the quote we see is crossed, its bid above its ask",
+    )
+
+    # Guards that latch the kill switch.
+    drawdown_cap_pct: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Fall of our marked equity below its peak that latches the kill switch; the peak counts"
+        " from when the switch was last opened; 0 is off (share of the peak)",
+        json_schema_extra=_knob("", 0, 0.2),
+    )
+    max_loss_streak: int = Field(
+        0,
+        ge=0,
+        le=1_000_000,
+        description="Round trips lost in a row, fees counted, that latch the kill switch; 0 is off",
+        json_schema_extra=_knob("round trips", 0, 50),
+    )
+    stale_external_ms: float = Field(
+        0.0,
+        ge=0,
+        le=1e9,
+        description="Silence of the external feed that latches the kill switch; longer than the source ever"
+        " pauses; 0 is off (ms)",
+        json_schema_extra=_knob("ms", 0, 5_000),
+    )
+    stale_venue_ms: float = Field(
+        0.0,
+        ge=0,
+        le=1e9,
+        description="Silence of the venue feed that latches the kill switch, counted from the external price"
+        " seen a tick away from where it was at the venue's last word: where nothing happens a venue is"
+        " quiet, not silent; longer than market lag and feed together; 0 is off (ms)",
+        json_schema_extra=_knob("ms", 0, 5_000),
+    )
+    max_lost_messages: int = Field(
+        0,
+        ge=0,
+        le=1_000_000,
+        description="Messages missing in the venue feed's numbering, since the switch was last opened, that"
+        " latch it; 0 is off",
+        json_schema_extra=_knob("messages", 0, 100),
+    )
+    order_timeout_ms: float = Field(
+        0.0,
+        ge=0,
+        le=1e9,
+        description="Time from the decision that an order which cannot rest may stay unanswered before the"
+        " kill switch latches; longer than a slow round trip; 0 is off (ms)",
+        json_schema_extra=_knob("ms", 0, 5_000),
+    )
+    check_books: bool = Field(
+        False,
+        description="Latch the kill switch where the accounts do not add up to the last unit, or what is"
+        " pending cannot be",
     )
 
     @model_validator(mode="after")
@@ -304,6 +380,53 @@ class RiskConfig(Section):
         except ConfigError as error:
             raise ConfigError(f"risk.day_length: {error}") from None
         return self
+
+
+class DrillsConfig(Section):
+    """Faults to be switched on while one watches what stops us. All off."""
+
+    stale_feed: bool = Field(
+        False,
+        description="The external source stops sending us prices; for risk.stale_external_ms",
+    )
+    feed_gap: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of the venue feed's messages that are lost; for risk.max_lost_messages, and where"
+        " all are lost for risk.stale_venue_ms",
+        json_schema_extra=_knob("share", 0, 1),
+    )
+    duplicate_order: bool = Field(
+        False,
+        description="Every entry is sent twice; for risk.max_open_orders and risk.max_orders_per_s",
+    )
+    stuck_exit: bool = Field(
+        False,
+        description="Exits do not leave us, until this is off again; for risk.order_timeout_ms and"
+        " risk.drawdown_cap_pct",
+    )
+    size_multiple: float = Field(
+        1.0,
+        gt=0,
+        le=1_000,
+        description="Orders are oversized by this factor; for risk.check_notional",
+        json_schema_extra=_knob("×", 1, 100),
+    )
+    latency_spike_ms: float = Field(
+        0.0,
+        ge=0,
+        le=MS_MAX,
+        description="Added to the delay of every order and every acknowledgement; for risk.order_timeout_ms (ms)",
+        json_schema_extra=_knob("ms", 0, 2_000),
+    )
+    crossed_quotes: int = Field(
+        0,
+        ge=0,
+        le=1_000_000,
+        description="Quotes reach us with the bid so far above the ask; for risk.refuse_crossed (ticks)",
+        json_schema_extra=_knob("ticks", 0, 200),
+    )
 
 
 class AccountConfig(Section):
@@ -326,6 +449,7 @@ class SimConfig(Section):
     latency: LatencyConfig = Field(default_factory=LatencyConfig)
     strategy: StrategyConfig = Field(default_factory=StrategyConfig)
     risk: RiskConfig = Field(default_factory=RiskConfig)
+    drills: DrillsConfig = Field(default_factory=DrillsConfig)
     account: AccountConfig = Field(default_factory=AccountConfig)
     record: RecordConfig = Field(default_factory=RecordConfig)
 

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from lablib.config import SimConfig
 from lablib.errors import ConfigError
-from lablib.frame import Frame, read_frame, read_latencies
+from lablib.frame import Frame, read_frame, read_latencies, read_rejected
 from lablib.kernels import step
 from lablib.kernels import tables as t
 from lablib.own_strategy import NO_STRATEGY, prepare
@@ -163,6 +163,7 @@ class Simulation:
         self._rows: dict[str, list[np.ndarray]] = {name: [] for name in TABLES}
         step.start(self._state, self._params, self._output)
         self._latencies = read_latencies(self._state)
+        self._rejected = read_rejected(self._state)
 
     # ------------------------------------------------------------------------------------ reading
     @property
@@ -191,7 +192,8 @@ class Simulation:
             rows[name] = table
             self._rows[name] = []
         self._latencies = read_latencies(self._state, self._latencies)
-        return read_frame(self._state, self._params, rows, self._latencies)
+        self._rejected = read_rejected(self._state, self._rejected)
+        return read_frame(self._state, self._params, rows, self._latencies, self._rejected)
 
     def open_orders(self) -> np.ndarray:
         """Rows (dtype `tables.ORDER`) of own orders whose fate is not known yet."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -25,7 +27,8 @@ class BookView:
 class Frame:
     """One moment of a run. Money and prices in currency, quantities in lots, times in ns.
 
-    `samples`, `orders`, `fills` and `risk_events` hold the rows written since the previous frame.
+    `samples`, `orders`, `fills` and `risk_events` hold the rows written since the previous frame;
+    `rejected` counts by reason what our own checks refused since the run began.
     What the account shows is the truth at the venue; what we know of it may be older.
     """
 
@@ -57,6 +60,8 @@ class Frame:
     halted_at_ns: int
     halts: int
     overshoot: float
+    drawdown_overshoot: float
+    rejected: Mapping[str, int]
     regime: int
     events: int
     decisions: int
@@ -86,6 +91,14 @@ def read_latencies(state: Any, previous: tuple[Latency, ...] = ()) -> tuple[Late
     return tuple(views)
 
 
+def read_rejected(state: Any, previous: Mapping[str, int] | None = None) -> Mapping[str, int]:
+    """Refusals by reason; without a new one the mapping is shared with the previous frame."""
+    counts = state.risk.rejected
+    if previous is not None and sum(previous.values()) == int(counts.sum()):
+        return previous
+    return MappingProxyType({t.REASONS[k]: int(counts[k]) for k in np.flatnonzero(counts)})
+
+
 def read_book(state: Any, params: Any) -> BookView:
     """The visible depth of the venue."""
     levels = int(params.venue.levels)
@@ -111,7 +124,11 @@ def read_book(state: Any, params: Any) -> BookView:
 
 
 def read_frame(
-    state: Any, params: Any, rows: dict[str, np.ndarray], latencies: tuple[Latency, ...]
+    state: Any,
+    params: Any,
+    rows: dict[str, np.ndarray],
+    latencies: tuple[Latency, ...],
+    rejected: Mapping[str, int],
 ) -> Frame:
     """Copy a frame out of a state. `rows` are the table rows written since the previous frame."""
     unit, tick = float(params.unit_value), float(params.tick_px)
@@ -155,6 +172,8 @@ def read_frame(
         halted_at_ns=int(risk.halted_at),
         halts=int(risk.halts),
         overshoot=float(risk.overshoot) * unit,
+        drawdown_overshoot=float(risk.drawdown_overshoot) * unit,
+        rejected=rejected,
         regime=int(seen.regime),
         events=int(state.events),
         decisions=int(state.strategy.clock),

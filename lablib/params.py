@@ -10,7 +10,7 @@ from lablib.kernels import tables as t
 from lablib.units import ns, parse_duration
 
 if TYPE_CHECKING:
-    from lablib.config import SimConfig
+    from lablib.config import DrillsConfig, RiskConfig, SimConfig
 
 _VENUES = {"delayed_copy": t.DELAYED_COPY, "makers": t.MAKERS, "recorded": t.RECORDED}
 _STRATEGIES = {
@@ -60,11 +60,12 @@ def to_record(config: SimConfig) -> Any:
     params.risk.max_position_pct = risk.max_position_pct
     params.risk.max_gross_pct = risk.max_gross_pct
     params.risk.daily_loss_cap_pct = risk.daily_loss_cap_pct
-    params.risk.size_multiple = risk.size_multiple
     params.risk.check_notional = risk.check_notional
     params.risk.day_ns = parse_duration(risk.day_length)
     params.risk.flatten_on_halt = risk.flatten_on_halt
     params.risk.rearm_each_day = risk.rearm_each_day
+    _guards(params.risk, risk)
+    _drills(params.drills, config.drills)
     params.starting_cash = round(config.account.starting_cash / config.unit_value)
     params.tick_px = venue.tick_size
     params.unit_value = config.unit_value
@@ -86,6 +87,30 @@ def _external(params: Any, config: SimConfig) -> None:
         params.burst_from_ns = ns(burst.start_s * 1_000)
         params.burst_until_ns = params.burst_from_ns + ns(burst.duration_s * 1_000)
     params.burst_sigma = burst.volatility
+
+
+def _guards(params: Any, risk: RiskConfig) -> None:
+    params.max_open_orders = risk.max_open_orders
+    params.max_orders_per_s = risk.max_orders_per_s
+    params.price_collar_pct = risk.price_collar_pct
+    params.refuse_crossed = risk.refuse_crossed
+    params.drawdown_cap_pct = risk.drawdown_cap_pct
+    params.max_loss_streak = risk.max_loss_streak
+    params.max_lost_messages = risk.max_lost_messages
+    params.stale_external_ns = ns(risk.stale_external_ms)
+    params.stale_venue_ns = ns(risk.stale_venue_ms)
+    params.order_timeout_ns = ns(risk.order_timeout_ms)
+    params.check_books = risk.check_books
+
+
+def _drills(params: Any, drills: DrillsConfig) -> None:
+    params.stale_feed = drills.stale_feed
+    params.feed_gap = drills.feed_gap
+    params.duplicate_order = drills.duplicate_order
+    params.stuck_exit = drills.stuck_exit
+    params.size_multiple = drills.size_multiple
+    params.latency_spike_ns = ns(drills.latency_spike_ms)
+    params.crossed_quotes = drills.crossed_quotes
 
 
 def _delay(record: Any, delay: Any) -> None:

@@ -80,11 +80,11 @@ def configs(draw: st.DrawFn, *, least_ms: float = 0.0, **fixed: Any) -> SimConfi
         "risk.flatten_on_halt": draw(st.booleans()),
         "risk.rearm_each_day": draw(st.booleans()),
         "risk.check_notional": draw(st.booleans()),
-        "risk.size_multiple": draw(of([1.0, 1.0, 10.0])),
+        "drills.size_multiple": draw(of([1.0, 1.0, 10.0])),
     }
     # Depth as a share of an order: a quote source renews its depth for every order, so that a large
     # position leaving through a thin one would take a million of them.
-    notional = changes["risk.max_position_pct"] * changes["risk.size_multiple"] * 100_000
+    notional = changes["risk.max_position_pct"] * changes["drills.size_multiple"] * 100_000
     lots = notional / (100 * changes["venue.lot_size"])
     changes["venue.level_lots"] = max(1, round(lots / draw(of([0.01, 1, 7, 40]))))
     for wire in ("external_feed_ms", "venue_feed_ms", "decision_ms", "order_entry_ms", "ack_ms"):

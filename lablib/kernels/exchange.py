@@ -9,7 +9,7 @@ from __future__ import annotations
 from lablib.kernels import tables as t
 from lablib.kernels.account import fee_of, mark_to, settle
 from lablib.kernels.book import add, available, cancel, match, reduce
-from lablib.kernels.delay import delay_ns
+from lablib.kernels.delay import delay_ns, uniform
 from lablib.kernels.histogram import record
 from lablib.kernels.jit import kernel
 from lablib.kernels.venue import (
@@ -27,7 +27,14 @@ from lablib.kernels.venue import (
 from lablib.kernels.wire import next_due, post, room
 
 _ACKS = 65_536  # an order's acknowledgements are numbered within its own number
+_GAPS = 32  # what is lost of wire w is drawn as wire w + 32
 _OURS = 1_024  # news our own orders cause is numbered from here, the market's below
+
+
+@kernel
+def lost_on_the_way(params, cause, number):
+    """Whether the feed-gap drill swallows a message of the venue feed."""
+    return uniform(params, t.VENUE_FEED + _GAPS, cause, number) < params.drills.feed_gap
 
 
 @kernel
@@ -38,12 +45,15 @@ def publish(state, params, cause, number):
     quote.at_ns = state.now_ns
     if quote.bid != t.NO_BID and quote.ask != t.NO_ASK:
         mark_to(state.account, quote.bid + quote.ask)
+    if params.drills.feed_gap > 0.0 and lost_on_the_way(params, cause, number):
+        return
     wire = state.wires[t.VENUE_FEED]
     delay = delay_ns(params, t.VENUE_FEED, t.VENUE_FEED, cause, number)
     message = wire.messages[post(wire, state.now_ns, delay)]
     message.info_ns = state.now_ns
     message.cause = cause
     message.kind = number
+    message.ref = state.venue.updates  # the feed numbers its messages: who misses one can tell
     message.a = quote.bid
     message.b = quote.ask
     message.c = quote.bid_lots
@@ -65,7 +75,7 @@ def acknowledge(state, params, at, kind):
     number = own.number * _ACKS + own.acks
     own.acks += 1
     delay = delay_ns(params, t.ACK, t.ACK, own.cause, number)
-    message = wire.messages[post(wire, state.now_ns, delay)]
+    message = wire.messages[post(wire, state.now_ns, delay + params.drills.latency_spike_ns)]
     message.info_ns = state.now_ns
     message.cause = own.cause
     message.kind = kind

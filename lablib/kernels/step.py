@@ -1,9 +1,9 @@
 """advance(): the order in which the rooms are visited.
 
-Events come from nine sources, each in time order by itself; the next event is the earliest, ties
-broken by the fixed order ROLL, TAPE, LAG, ARRIVAL, SEE_EXTERNAL, SEE_VENUE, LEARN, LOOK, SEND. A
-message without delay therefore arrives within its instant. This file knows no rule of the market, of
-the strategy or of risk: it is the score, the rooms are the instruments.
+Events come from ten sources, each in time order by itself; the next event is the earliest, ties
+broken by the fixed order ROLL, TAPE, LAG, ARRIVAL, SEE_EXTERNAL, SEE_VENUE, LEARN, WATCH, LOOK, SEND.
+A message without delay therefore arrives within its instant. This file knows no rule of the market,
+of the strategy or of risk: it is the score, the rooms are the instruments.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ from lablib.kernels.exchange import (
     trade_passes,
     withdraw_own,
 )
+from lablib.kernels.guards import halt, set_watch, start_watch, watch
 from lablib.kernels.jit import kernel
 from lablib.kernels.risk import open_day, release, roll_day, set_cap
 from lablib.kernels.strategy import observe
-from lablib.kernels.trader import halt, learn, look, see_external, see_venue, send
+from lablib.kernels.trader import free_stuck, learn, look, see_external, see_venue, send
 from lablib.kernels.venue import clear_replayed, copy_quote, read_touch, round_ticks
 from lablib.kernels.wire import front, next_due, post
 from lablib.kernels.wire import take as taken
@@ -60,6 +61,8 @@ def start(state, params, output):
     seen.ask = quote.ask
     seen.bid_lots = quote.bid_lots
     seen.ask_lots = quote.ask_lots
+    seen.anchor_px = seen.external_px
+    seen.moved_at = t.FAR
     strategy = state.strategy
     strategy.look_ns = t.FAR
     strategy.exit_ns = t.FAR
@@ -67,9 +70,11 @@ def start(state, params, output):
         params.strategy.decision_ns if params.strategy.decision_ns > 0 else t.FAR
     )
     state.risk.halted_at = -1
+    state.risk.peak = params.starting_cash
     open_day(state.risk, state.desk.account, params.risk)
     state.due[t.ROLL] = params.risk.day_ns
     state.due[t.LOOK] = strategy.next_clock_ns
+    set_watch(state, params)
 
 
 @kernel
@@ -82,13 +87,14 @@ def external_tick(state, params, event):
     external.index = event.ticks
     external.regime = event.lots
     cause = event.ticks
-    wire = state.wires[t.EXTERNAL_FEED]
-    delay = delay_ns(params, t.EXTERNAL_FEED, t.EXTERNAL_FEED, cause, 0)
-    message = wire.messages[post(wire, now, delay)]
-    message.info_ns = now
-    message.cause = cause
-    message.x = event.mark
-    state.due[t.SEE_EXTERNAL] = next_due(wire)
+    if not params.drills.stale_feed:
+        wire = state.wires[t.EXTERNAL_FEED]
+        delay = delay_ns(params, t.EXTERNAL_FEED, t.EXTERNAL_FEED, cause, 0)
+        message = wire.messages[post(wire, now, delay)]
+        message.info_ns = now
+        message.cause = cause
+        message.x = event.mark
+        state.due[t.SEE_EXTERNAL] = next_due(wire)
     if params.venue.model == t.RECORDED:
         return
     wire = state.wires[t.MARKET_LAG]
@@ -209,7 +215,7 @@ def advance(state, params, tape, output, until_ns, last_source, theirs):
             due[t.SEE_EXTERNAL] = next_due(wire)
         elif source == t.SEE_VENUE:
             wire = state.wires[t.VENUE_FEED]
-            see_venue(state, params, wire.messages[front(wire)])
+            see_venue(state, params, output, wire.messages[front(wire)])
             taken(wire)
             due[t.SEE_VENUE] = next_due(wire)
         elif source == t.LOOK:
@@ -230,6 +236,8 @@ def advance(state, params, tape, output, until_ns, last_source, theirs):
             learn(state, params, output, message)
             taken(wire)
             due[t.LEARN] = next_due(wire)
+        elif source == t.WATCH:
+            watch(state, params, output)
         else:
             mark_to(state.desk.account, state.desk.account.mark)
             roll_day(state.risk, state.desk.account, params.risk)
@@ -241,15 +249,18 @@ def retune(state, params):
     """The parameters have changed: what was derived from the old ones is derived anew."""
     set_cap(state.risk, params.risk)
     state.venue.ladder.dirty = 1
+    start_watch(state, params)
+    if not params.drills.stuck_exit:
+        free_stuck(state, params)
 
 
 @kernel
 def command_halt(state, params, output, reason):
     """Somebody pulled the brake."""
-    halt(state, params, output, reason, 0, 0)
+    halt(state, params, output, reason, 0.0, 0.0)
 
 
 @kernel
 def command_release(state):
     """Somebody let go of it."""
-    release(state.risk)
+    release(state.risk, state.desk.account)

@@ -38,6 +38,7 @@ N_LADDER = 64  # levels a maker quotes on each side
 N_MEMORY = 16  # floats an own strategy may keep
 N_PARAMETERS = 8  # floats it may be given
 N_INTENTS = 8  # requests of one look
+N_RATE = 1_024  # orders a rate may allow in one second; a power of two
 SUB_BITS = 7  # histogram: 128 buckets per doubling, relative error below 1/128
 N_BUCKETS = (62 - SUB_BITS) * (1 << SUB_BITS) + (1 << SUB_BITS)
 
@@ -61,8 +62,8 @@ SETTLED = 4  # the recorded message is complete: the touch may be read
 END = 5  # nothing comes after this
 
 # Sources of events; at one instant the smaller number goes first (design §2).
-ROLL, TAPE, LAG, ARRIVAL, SEE_EXTERNAL, SEE_VENUE, LEARN, LOOK, SEND = range(9)
-N_SOURCES = 9
+ROLL, TAPE, LAG, ARRIVAL, SEE_EXTERNAL, SEE_VENUE, LEARN, WATCH, LOOK, SEND = range(10)
+N_SOURCES = 10
 
 # Wires.
 MARKET_LAG, ORDER_ENTRY, EXTERNAL_FEED, VENUE_FEED, ACK, DECISION = range(N_WIRES)
@@ -117,8 +118,12 @@ CREATED, RECEIVED, RESTING, FILLED, CANCELLED, REJECTED = range(6)
     DRAWDOWN,
     LOSS_STREAK,
     STALE_FEED,
-) = range(23)
-N_REASONS = 23
+    STALE_VENUE,
+    FEED_GAP,
+    CROSSED_QUOTES,
+    ORDER_TIMEOUT,
+) = range(27)
+N_REASONS = 27
 REASONS = (
     "",
     "halted",
@@ -143,6 +148,10 @@ REASONS = (
     "drawdown_cap",
     "loss_streak",
     "stale_feed",
+    "stale_venue",
+    "feed_gap",
+    "crossed_quotes",
+    "order_timeout",
 )
 
 # Whose order rests in the book.
@@ -276,6 +285,10 @@ SEEN = table(
     ("regime", i8),  # our estimate
     ("cause", i8),  # of the newest news, and which of its messages it was
     ("number", i8),
+    ("external_at", i8),  # when the external feed last brought anything, by our clock
+    ("anchor_px", f8),  # external price seen when the venue feed last brought anything, ticks
+    ("moved_at", i8),  # when the external price first stood a tick away from it since, FAR: not yet
+    ("numbered", i8),  # the venue feed's own number of its newest message
 )
 ACCOUNT = table(
     ("start", i8),  # units; cash + position * mark == start + realized + unrealized - fees, always
@@ -302,6 +315,7 @@ DESK = table(
     ("last_order_id", i8),  # ids count from 1
     ("last_intent", i8),
     ("resting", i8),  # own limit orders resting at the venue
+    ("working", i8),  # own orders sent whose end we do not know
 )
 OWN_ORDER = table(
     ("order_id", i8),
@@ -331,6 +345,7 @@ OWN_ORDER = table(
     ("used", i8),
     ("intent", i8),  # which wish it came from: tells an order from the next one in its place
     ("amending", i8),  # cancels and replaces in flight
+    ("stuck", i8),  # the stuck-exit drill holds it back
 )
 MINE = table(  # what an own strategy is shown of itself; with SEEN all it can reach
     ("position", i8),  # lots, as acknowledged
@@ -380,6 +395,14 @@ RISK = table(
     ("day_fees", i8),
     ("cap", i8),  # units the day may lose
     ("overshoot", i8),  # units lost beyond the cap, the most so far on any halted day
+    ("peak", i8),  # units, highest equity we knew of since the latch was last opened
+    ("drawdown_overshoot", i8),  # units fallen beyond the drawdown cap, the most so far
+    ("streak", i8),  # round trips lost in a row
+    ("trip_realized", i8),  # units, when the present round trip began
+    ("trip_fees", i8),
+    ("lost", i8),  # messages of the venue feed found missing since the latch was last opened
+    ("sent", i8),  # new orders sent
+    ("sent_at", i8, (N_RATE,)),  # when order k was sent: k & (N_RATE - 1)
     ("rejected", i8, (N_REASONS,)),
 )
 HISTOGRAM = table(
@@ -450,11 +473,32 @@ RISK_PARAMS = table(
     ("max_position_pct", f8),
     ("max_gross_pct", f8),
     ("daily_loss_cap_pct", f8),
-    ("size_multiple", f8),  # the oversized-order drill: sizing times this, the check left as it is
     ("check_notional", i8),
     ("day_ns", i8),
     ("flatten_on_halt", i8),
     ("rearm_each_day", i8),
+    # Checks of an entry before it leaves; 0 is off.
+    ("max_open_orders", i8),
+    ("max_orders_per_s", i8),  # at most N_RATE
+    ("price_collar_pct", f8),
+    ("refuse_crossed", i8),
+    # Guards that latch; 0 is off.
+    ("drawdown_cap_pct", f8),
+    ("max_loss_streak", i8),
+    ("max_lost_messages", i8),
+    ("stale_external_ns", i8),
+    ("stale_venue_ns", i8),
+    ("order_timeout_ns", i8),
+    ("check_books", i8),
+)
+DRILL_PARAMS = table(
+    ("stale_feed", i8),  # the external source sends us nothing
+    ("feed_gap", f8),  # share of the venue feed's messages that are lost
+    ("duplicate_order", i8),  # every entry goes out twice
+    ("stuck_exit", i8),  # exits do not leave us
+    ("size_multiple", f8),  # sizing goes wrong by this factor, the notional check does not
+    ("latency_spike_ns", i8),  # on top of every order-entry and acknowledgement delay
+    ("crossed_quotes", i8),  # ticks by which the bid reaches us above the ask
 )
 PARAMS = table(
     ("external", EXTERNAL_PARAMS),
@@ -462,6 +506,7 @@ PARAMS = table(
     ("delays", DELAY, (N_DELAYS,)),
     ("strategy", STRATEGY_PARAMS),
     ("risk", RISK_PARAMS),
+    ("drills", DRILL_PARAMS),
     ("starting_cash", i8),  # units
     ("tick_px", f8),  # currency of one tick
     ("unit_value", f8),  # currency of one money unit
@@ -513,6 +558,9 @@ FILL = table(
     ("is_exit", i8),
     ("fee_units", i8),
 )
+# What latched, and how far it had come. Value and limit are in currency of DAILY_LOSS and DRAWDOWN, in
+# milliseconds of STALE_FEED, STALE_VENUE and ORDER_TIMEOUT, a count of LOSS_STREAK and FEED_GAP, of
+# INVARIANT the currency the books are off by, or where they agree the lots that cannot be; 0 of MANUAL.
 RISK_EVENT = table(("t_ns", i8), ("reason", i8), ("value", f8), ("limit", f8))
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from lablib.kernels import tables as t
 from lablib.kernels.account import mark_to, settle
 from lablib.kernels.delay import delay_ns
+from lablib.kernels.guards import ask_look, guard_equity, guard_fill, hear_external, hear_venue
 from lablib.kernels.histogram import record
 from lablib.kernels.jit import kernel
-from lablib.kernels.risk import breached, day_loss, latch, may_send
+from lablib.kernels.risk import count_sent, may_send
 from lablib.kernels.strategy import decide, observe, size_of
 from lablib.kernels.wire import next_due, post, room
 
 _GENERATION = 16  # orders one cause may have before an order's own news causes the next
+_TWICE = _GENERATION // 2  # an entry sent twice is keyed this far behind itself
 
 
 @kernel
@@ -37,22 +39,16 @@ def note_news(state, params, info_ns, cause, number):
 
 
 @kernel
-def ask_look(state):
-    """Look at the market within this instant."""
-    state.strategy.look_ns = state.now_ns
-    state.due[t.LOOK] = state.now_ns
-
-
-@kernel
 def see_external(state, params, message):
     """An external price has arrived."""
     observe(state.seen, message.x)
     state.seen.external_ns = message.info_ns
+    hear_external(state)
     note_news(state, params, message.info_ns, message.cause, 0)
 
 
 @kernel
-def see_venue(state, params, message):
+def see_venue(state, params, output, message):
     """A venue quote has arrived."""
     seen = state.seen
     seen.bid = message.a
@@ -60,8 +56,12 @@ def see_venue(state, params, message):
     seen.bid_lots = message.c
     seen.ask_lots = message.d
     seen.quote_ns = message.info_ns
+    if params.drills.crossed_quotes > 0 and seen.ask != t.NO_ASK:
+        seen.bid = seen.ask + params.drills.crossed_quotes
+    hear_venue(state, params, output, message.ref)
     if seen.bid != t.NO_BID and seen.ask != t.NO_ASK:
         mark_to(state.desk.account, seen.bid + seen.ask)
+        guard_equity(state, params, output)
     note_news(state, params, message.info_ns, message.cause, _GENERATION // 2)
 
 
@@ -108,6 +108,7 @@ def intend(state, params, intent, cause, number):
     own.known = 0
     own.slot = 0
     own.amending = 0
+    own.stuck = 0
     desk.last_intent += 1
     own.intent = desk.last_intent
     if own.side > 0:
@@ -171,6 +172,7 @@ def close_order(state, output, at):
     forget(state, at, own.lots - own.known)
     desk = state.desk
     desk.open_orders -= 1
+    desk.working -= 1
     half = (1 - own.side) >> 1
     if desk.quote[half] == at + 1:
         desk.quote[half] = 0
@@ -209,7 +211,7 @@ def send(state, params, output, message):
         own.amending -= 1
         return
     delay = delay_ns(params, t.CANCEL_ENTRY, t.CANCEL_ENTRY, message.cause, message.d)
-    letter = wire.messages[post(wire, state.now_ns, delay)]
+    letter = wire.messages[post(wire, state.now_ns, delay + params.drills.latency_spike_ns)]
     letter.kind = message.kind
     letter.ref = message.ref
     letter.cause = message.cause
@@ -223,7 +225,11 @@ def send(state, params, output, message):
 def send_order(state, params, output, at):
     """Check a new order against the limits as they stand now, and send it."""
     own = state.own[at]
+    if own.is_exit and params.drills.stuck_exit:
+        own.stuck = 1
+        return
     desk = state.desk
+    desk.working += 1
     desk.last_order_id += 1
     own.order_id = desk.last_order_id
     own.created_at = state.now_ns
@@ -233,7 +239,7 @@ def send_order(state, params, output, at):
         lots = min(own.lots, size_of(state.seen, desk, params))
         forget(state, at, own.lots - lots)
         own.lots = lots
-    reason = may_send(state.risk, desk, params.risk, own)
+    reason = may_send(state.risk, desk, state.seen, params.risk, own, state.now_ns)
     wire = state.wires[t.ORDER_ENTRY]
     if reason == t.OK and room(wire) <= 1:  # the last place is the kill switch's
         reason = t.WIRE_FULL
@@ -244,35 +250,23 @@ def send_order(state, params, output, at):
         close_order(state, output, at)
         return
     delay = delay_ns(params, t.ORDER_ENTRY, t.ORDER_ENTRY, own.cause, own.number)
-    message = wire.messages[post(wire, state.now_ns, delay)]
+    message = wire.messages[post(wire, state.now_ns, delay + params.drills.latency_spike_ns)]
     message.kind = t.NEW
     message.ref = at
     message.cause = own.cause
     message.info_ns = own.info_ns
+    count_sent(state.risk, state.now_ns)
     state.due[t.ARRIVAL] = next_due(wire)
 
 
 @kernel
-def halt(state, params, output, reason, value, limit):
-    """Latch the kill switch; the word travels to the venue behind the orders already sent."""
-    if not latch(state.risk, reason, state.now_ns):
-        return
-    row = output.risk_events[output.cursor.risk_events]
-    output.cursor.risk_events += 1
-    row.t_ns = state.now_ns
-    row.reason = reason
-    row.value = value * params.unit_value
-    row.limit = limit * params.unit_value
-    wire = state.wires[t.ORDER_ENTRY]
-    cause = state.seen.cause
-    number = _GENERATION - 1 + _GENERATION * state.risk.halts
-    delay = delay_ns(params, t.CANCEL_ENTRY, t.CANCEL_ENTRY, cause, number)
-    message = wire.messages[post(wire, state.now_ns, delay)]
-    message.kind = t.HALT
-    message.ref = -1
-    message.cause = cause
-    state.due[t.ARRIVAL] = next_due(wire)
-    ask_look(state)
+def free_stuck(state, params):
+    """The stuck-exit drill is over: what it held back is thought over again, and leaves."""
+    for at in range(t.N_OWN):
+        own = state.own[at]
+        if own.used and own.stuck:
+            own.stuck = 0
+            think(state, params, t.NEW, at, 0, 0, own.cause, own.number)
 
 
 @kernel
@@ -282,15 +276,14 @@ def learn(state, params, output, message):
     own = state.own[at]
     account = state.desk.account
     if message.a > 0:
+        before = account.position
         settle(account, own.side, message.a, message.b, message.c)
         own.known += message.a
         forget(state, at, message.a)
         if own.filled_at < 0:
             own.filled_at = state.now_ns
             record(state.latency[t.END_TO_END_LATENCY], state.now_ns - own.info_ns)
-        if breached(state.risk, account) and not state.risk.halted:
-            loss = day_loss(state.risk, account)
-            halt(state, params, output, t.DAILY_LOSS, loss, state.risk.cap)
+        guard_fill(state, params, output, before)
         # What we hold has changed: exits are checked again, keyed as this order's next generation.
         state.seen.cause = own.cause >> 1
         state.seen.number = (own.number // _GENERATION + 1) * _GENERATION
@@ -339,6 +332,8 @@ def look(state, params, output, theirs):
             intend(state, params, intent, cause, number)
         else:
             intend(state, params, intent, cause, number + 1 + k)
+            if params.drills.duplicate_order:
+                intend(state, params, intent, cause, number + 1 + k + _TWICE)
             if rules.exit == t.EXIT_TIME:
                 strategy.overdue = 0
                 strategy.exit_ns = now + rules.exit_after_ns

@@ -27,7 +27,7 @@ LABELS = {
     "risk.max_position_pct": "Order size",
     "risk.max_gross_pct": "Gross limit",
     "risk.daily_loss_cap_pct": "Daily loss cap",
-    "risk.size_multiple": "Oversize drill",
+    "drills.size_multiple": "Oversize drill",
     "external.volatility_bps": "Volatility",
     "external.interval_ms": "Price every",
     "venue.fee_bps": "Fee",
