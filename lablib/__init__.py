@@ -35,9 +35,12 @@ if TYPE_CHECKING:
     from lablib.pieces import Stage as Stage
     from lablib.pieces import compute_signal as compute_signal
     from lablib.presets import SCENARIOS as SCENARIOS
+    from lablib.presets import WIRES as WIRES
     from lablib.run import Run as Run
     from lablib.run import run as run
     from lablib.session import Session as Session
+    from lablib.tape.readers.latency import Latencies as Latencies
+    from lablib.tape.readers.latency import load_latency as load_latency
     from lablib.tape.recorded import Market as Market
     from lablib.tape.recorded import load as load
     from lablib.tape.recorded import load_pair as load_pair
@@ -52,9 +55,10 @@ _ROOMS = {
     "frame": "Frame",
     "pace": "Pace",
     "pieces": "Action LagGenerator Metrics PriceGenerator RiskState SimEngine Stage compute_signal",
-    "presets": "SCENARIOS",
+    "presets": "SCENARIOS WIRES",
     "run": "Run run",
     "session": "Session",
+    "tape.readers.latency": "Latencies load_latency",
     "tape.recorded": "Market load load_pair",
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}

@@ -90,7 +90,10 @@ def parser() -> argparse.ArgumentParser:
     )
     lab.add_argument("--no-browser", action="store_true", help="do not open a browser")
 
-    listing = add("presets", presets, "List the named scenarios and where their numbers come from.")
+    listing = add(
+        "presets", presets, "List the named scenarios and wires, and where their numbers come from."
+    )
+    listing.add_argument("--wires", action="store_true", help="only the named wires")
     listing.add_argument("--json", action="store_true", help="print one JSON object")
     return top
 
@@ -102,6 +105,9 @@ def _scenario(until: str | None) -> argparse.ArgumentParser:
     start.add_argument("--preset", default="classroom", help="named scenario (%(default)s)")
     start.add_argument(
         "--config", type=Path, metavar="FILE.toml", help='scenario; may name its own `preset = "…"`'
+    )
+    options.add_argument(
+        "--wires", metavar="NAME", help="latencies of a named place or link; see lablib presets"
     )
     options.add_argument(
         "--set",
@@ -145,6 +151,8 @@ def _config(options: argparse.Namespace) -> SimConfig:
         config = SimConfig.from_toml(options.config)
     else:
         config = SimConfig.preset(options.preset)
+    if options.wires:
+        config = config.wired(options.wires)
     return config.replace(dict(options.changes))
 
 
@@ -208,18 +216,23 @@ def serve(options: argparse.Namespace) -> int:
 
 
 def presets(options: argparse.Namespace) -> int:
-    """The named scenarios."""
-    from lablib.presets import SCENARIOS
+    """The named scenarios and wires."""
+    from lablib.presets import SCENARIOS, WIRES
 
+    named: dict[str, Any] = dict(WIRES if options.wires else SCENARIOS)
     if options.json:
-        named = {
+        told = {
             name: {"title": one.title, "source": one.source, "changes": one.changes}
-            for name, one in SCENARIOS.items()
+            for name, one in named.items()
         }
-        print(json.dumps(named))
+        print(json.dumps(told))
         return 0
-    for name, one in SCENARIOS.items():
-        print(f"{name:<12} {one.title}\n{'':<12} {one.source}")
+    if not options.wires:
+        for name, one in SCENARIOS.items():
+            print(f"{name:<12} {one.title}\n{'':<12} {one.source}")
+        print("\nWires, for --wires or for the latency of one leg:")
+    for name, line in WIRES.items():
+        print(f"{name:<27} {line.title}\n{'':<27} {line.source}")
     return 0
 
 

@@ -15,21 +15,23 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
     ModelWrapValidatorHandler,
     ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
 
-from lablib.errors import ConfigError
+from lablib.delays import MODELS, MS_MAX, Delay, Section
+from lablib.errors import ConfigError, LabError
 from lablib.kernels import tables as t
 from lablib.params import to_record
 from lablib.presets import SCENARIOS
 from lablib.units import parse_duration
+from lablib.wires import WIRES
 
-MS_MAX = 60_000.0
 UNITS_MAX = 1 << 52  # money stays exact in a float64 as well
 
 
@@ -38,74 +40,31 @@ def _knob(unit: str, low: float, high: float, *, log: bool = False, live: bool =
     return {"unit": unit, "low": low, "high": high, "log": log, "live": live}
 
 
-class Section(BaseModel):
-    """One room's settings. Frozen; an unknown key, NaN or infinity is an error."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _no_truth(cls, data: Any) -> Any:
-        """Python counts True as 1; a person who writes `threshold = true` means something else."""
-        if isinstance(data, Mapping):
-            for name, field in cls.model_fields.items():
-                if isinstance(data.get(name), bool) and field.annotation is not bool:
-                    message = "{field}: true and false are no value here, got {value}"
-                    raise PydanticCustomError(
-                        "truth", message, {"field": name, "value": repr(data[name])}
-                    )
-        return data
+def _switch(*, live: bool = True) -> dict[str, Any]:
+    """What a panel of switches wants to know about a field that is on or off."""
+    return {"switch": True, "live": live}
 
 
 # ---------------------------------------------------------------------------------------------- wires
-class Spikes(Section):
-    """Rare long delays on top of a delay model: Pareto beyond `scale_ms` with tail exponent `alpha`."""
-
-    spike_probability: float = Field(
-        0.0, ge=0, le=1, description="Chance that a message is hit by a spike"
-    )
-    spike_ms: float = Field(
-        10.0, gt=0, le=MS_MAX, description="Smallest spike, added to the delay (ms)"
-    )
-    spike_alpha: float = Field(
-        2.5, gt=1, le=20, description="Tail exponent of the spikes' Pareto law"
-    )
+FEEDS = ("market_lag_ms", "external_feed_ms", "venue_feed_ms")
+LEGS = (*FEEDS, "decision_ms", "order_entry_ms", "cancel_ms", "ack_ms")
 
 
-class Constant(Spikes):
-    """Always the same delay."""
-
-    model: Literal["constant"] = "constant"
-    ms: float = Field(ge=0, le=MS_MAX, description="Delay (ms)")
-
-
-class Uniform(Spikes):
-    """Uniform jitter on top of a floor."""
-
-    model: Literal["uniform"] = "uniform"
-    base_ms: float = Field(ge=0, le=MS_MAX, description="Smallest delay (ms)")
-    jitter_ms: float = Field(ge=0, le=MS_MAX, description="Width of the jitter (ms)")
-
-
-class Lognormal(Spikes):
-    """Shifted lognormal: p99/median of the random part = exp(2.326 sigma)."""
-
-    model: Literal["lognormal"] = "lognormal"
-    median_ms: float = Field(gt=0, le=MS_MAX, description="Median of the random part (ms)")
-    sigma: float = Field(ge=0, le=3, description="Standard deviation of its logarithm")
-    shift_ms: float = Field(
-        0.0, ge=0, le=MS_MAX, description="Floor below which no message arrives (ms)"
-    )
-
-
-DelayModel = Annotated[Constant | Uniform | Lognormal, Field(discriminator="model")]
-Delay = Annotated[float, Field(ge=0, le=MS_MAX)] | DelayModel
+def _named(name: str, leg: str) -> dict[str, Any]:
+    """The delay that a preset has for a leg."""
+    if name not in WIRES:
+        raise ConfigError(f"no wires {name!r}; there are {', '.join(WIRES)}")
+    return WIRES[name].leg(leg)
 
 
 class LatencyConfig(Section):
-    """How long every message travels: a number of milliseconds or a delay model."""
+    """How long every message travels.
+
+    Each leg takes a number of milliseconds, a delay model of `lablib.delays`, or the name of a preset
+    of `lablib.wires`, which is replaced by that preset's delay for the leg. Cancels, replaces and the
+    word that we halt share the order-entry wire with the orders: with a delay of their own they still
+    overtake none of them, unless `fifo` is off in `cancel_ms`.
+    """
 
     market_lag_ms: Delay = Field(
         120.0,
@@ -138,9 +97,32 @@ class LatencyConfig(Section):
     ack_ms: Delay = Field(
         0.0, description="Venue acted until we know (ms)", json_schema_extra=_knob("ms", 0, 300)
     )
+    burst_memory_ms: float = Field(
+        500.0,
+        gt=0,
+        le=MS_MAX,
+        description="How far back the external log return of late reaches that bursts are tied to:"
+        " a step's weight falls as exp(-age / this) (ms)",
+    )
+
+    @field_validator(*LEGS, mode="wrap")
+    @classmethod
+    def _leg(cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+        leg = str(info.field_name)
+        try:
+            if isinstance(value, str):
+                value = _named(value, leg)
+            delay = handler(value)
+        except LabError as error:
+            raise type(error)(f"latency.{leg}: {error}") from None
+        if getattr(delay, "outage_loses", False) and leg not in FEEDS:
+            raise ConfigError(
+                f"latency.{leg}.outage_loses: only a feed may lose messages ({', '.join(FEEDS)})"
+            )
+        return delay
 
 
-OWN_WIRES = tuple(name for name in LatencyConfig.model_fields if name != "market_lag_ms")
+OWN_WIRES = tuple(leg for leg in LEGS if leg != "market_lag_ms")
 
 
 # --------------------------------------------------------------------------------------------- market
@@ -168,11 +150,51 @@ class BurstConfig(Section):
     )
 
 
-class ExternalConfig(Section):
-    """The price the world sees first."""
+class JumpConfig(Section):
+    """Compound-Poisson jumps of the log price; read where `external.model` is "jumps"."""
 
-    model: Literal["gbm"] = Field(
-        "gbm", description="Law of the external price: driftless geometric Brownian motion"
+    per_hour: float = Field(
+        60.0,
+        ge=0,
+        le=360_000,
+        description="Jumps expected in an hour",
+    )
+    law: Literal["normal", "double_exponential"] = Field(
+        "normal",
+        description="Law of a jump of the log price: normal (Merton) or double exponential (Kou)",
+    )
+    mean_bps: float = Field(
+        0.0, ge=-5_000, le=5_000, description="Mean of a normal jump (bps); nothing compensates it"
+    )
+    sd_bps: float = Field(
+        20.0,
+        ge=0,
+        le=5_000,
+        description="Standard deviation of a normal jump (bps)",
+    )
+    up_share: float = Field(
+        0.5, gt=0, lt=1, description="Share of double-exponential jumps that go up"
+    )
+    up_bps: float = Field(15.0, ge=0, le=5_000, description="Mean size of those (bps)")
+    down_bps: float = Field(
+        15.0, ge=0, le=5_000, description="Mean size of those that go down (bps)"
+    )
+
+
+class ExternalConfig(Section):
+    """The price the world sees first.
+
+    Over an interval D, with z a standard normal and no drift: "gbm" moves the log price by
+    volatility_bps √D z; "bachelier" the price by volatility_px √D z; "mean_reversion" lets the log
+    price's distance from start_px halve in half_life_s on average (Ornstein-Uhlenbeck, exact in D, of
+    stationary sd volatility_bps · √(half_life_s / 2 ln 2)); "jumps" is gbm with compound-Poisson jumps.
+    Regimes and the burst multiply the volatility under each of them.
+    """
+
+    model: Literal["gbm", "bachelier", "mean_reversion", "jumps"] = Field(
+        "gbm",
+        description="Law of the external price: geometric or arithmetic (bachelier) Brownian motion,"
+        " mean reversion of the log price, geometric with jumps",
     )
     start_px: float = Field(100.0, gt=0, le=1e7, description="External price at time 0 (currency)")
     volatility_bps: float = Field(
@@ -182,6 +204,19 @@ class ExternalConfig(Section):
         description="Standard deviation of the log price over one second (bps)",
         json_schema_extra=_knob("bps/√s", 0, 200),
     )
+    volatility_px: float = Field(
+        0.4472,
+        ge=0,
+        le=1e6,
+        description='Under "bachelier": standard deviation of the price over one second (currency)',
+    )
+    half_life_s: float = Field(
+        60.0,
+        gt=0,
+        le=1e7,
+        description='Under "mean_reversion": time in which the distance from start_px halves (s)',
+    )
+    jumps: JumpConfig = Field(default_factory=JumpConfig, description='Jumps, under "jumps"')
     interval_ms: float = Field(
         50.0,
         gt=0,
@@ -194,11 +229,25 @@ class ExternalConfig(Section):
     )
     burst: BurstConfig = Field(default_factory=BurstConfig, description="A scheduled stress burst")
 
+    @model_validator(mode="after")
+    def _jumps_fit(self) -> Self:
+        expected = self.jumps.per_hour * self.interval_ms / 3_600_000
+        if self.model == "jumps" and expected > 0.5:
+            raise ConfigError(
+                f"external.jumps.per_hour: {self.jumps.per_hour} is {expected:.3g} jumps in each"
+                f" external.interval_ms of {self.interval_ms}; at most 0.5, so that {t.N_JUMPS} suffice"
+            )
+        return self
+
+
+Rate = Annotated[float, Field(ge=0, le=1e6)]
+Queue = Annotated[int, Field(ge=1, le=1_000)]
+
 
 class VenueConfig(Section):
     """The market that follows late, and what trading there costs."""
 
-    model: Literal["delayed_copy", "makers", "recorded"] = Field(
+    model: Literal["delayed_copy", "makers", "flow", "recorded"] = Field(
         "delayed_copy", description="How the venue forms its price"
     )
     tick_size: float = Field(0.01, gt=0, le=1e6, description="Price step (currency)")
@@ -219,6 +268,108 @@ class VenueConfig(Section):
         description="Fee of a trade, negative for a rebate (bps of notional)",
         json_schema_extra=_knob("bps", 0, 20),
     )
+
+
+Rates = Annotated[tuple[Rate, ...], Field(min_length=1, max_length=t.N_DISTANCES)]
+
+
+class FlowConfig(Section):
+    """Strangers whose orders are the market of venue model "flow".
+
+    The defaults are the rates per minute of Cont, Stoikov and Talreja (2010) for Sky Perfect
+    Communications, read per second. The venue's price moves by this flow alone; where `follow_rate`
+    is above 0, some strangers hear of the external price after `latency.market_lag_ms` and trade on it.
+    """
+
+    limit_rates: Rates = Field(
+        (1.85, 1.51, 1.09, 0.88, 0.77),
+        description="Limit orders on each side at 1, 2, … ticks from the opposite best quote (1/s)",
+    )
+    cancel_rates: Rates = Field(
+        (0.71, 0.81, 0.68, 0.56, 0.47),
+        description="Cancellations of each order there, the last one also beyond (1/s)",
+    )
+    market_rate: float = Field(
+        0.94,
+        ge=0,
+        le=1e6,
+        description="Market orders on each side (1/s)",
+        json_schema_extra=_knob("1/s", 0, 5),
+    )
+    follow_rate: float = Field(
+        0.0,
+        ge=0,
+        le=1e6,
+        description="Traders who know the lagged external price and take what is worth while (1/s)",
+        json_schema_extra=_knob("1/s", 0, 20),
+    )
+    speed: float = Field(
+        1.0,
+        gt=0,
+        le=1e5,
+        description="Multiple of every rate of the flow",
+        json_schema_extra=_knob("×", 1, 100),
+    )
+    order_lots: int = Field(5_000, ge=1, le=1 << 30, description="Size of one order (lots)")
+    mean_orders: float = Field(
+        1.0, ge=1, le=1_000, description="Mean size, geometric (orders); 1 has all sizes alike"
+    )
+    cancel_bound: int | None = Field(
+        None,
+        ge=1,
+        le=t.N_STRANGERS,
+        description="Live orders a side that cancel candidates are drawn for; ample unless given",
+    )
+    touch_orders: tuple[Queue, Queue] = Field(
+        (2, 2),
+        description="Orders at the best bid and ask at the start, and where redrawn (orders)",
+    )
+    redraw: Literal["never", "fixed", "geometric"] = Field(
+        "never",
+        description="Move by one tick when a best queue is empty and lay all queues anew: the best"
+        " ones as `touch_orders` says, or geometric with those means",
+    )
+    market_branching: float = Field(
+        0.0,
+        ge=0,
+        le=0.95,
+        description="Market orders that one excites (Hawkes; 0 is Poisson); the mean rate stays",
+        json_schema_extra=_knob("orders", 0, 0.95),
+    )
+    limit_branching: float = Field(
+        0.0,
+        ge=0,
+        le=0.95,
+        description="Limit orders that one excites (Hawkes; 0 is Poisson); the mean rate stays",
+        json_schema_extra=_knob("orders", 0, 0.95),
+    )
+    excitation_decay: float = Field(
+        5.0, gt=0, le=1e6, description="Decay of the excitation, exponential (1/s)"
+    )
+    headroom: float = Field(
+        20.0,
+        ge=1,
+        le=1_000,
+        description="Intensity that excited flow can reach (multiple of its mean rate); cut beyond",
+    )
+    metaorders: int = Field(
+        0,
+        ge=0,
+        le=t.N_METAORDERS,
+        description="Large orders being worked at once by market orders; 0 has independent signs",
+    )
+    metaorder_tail: float = Field(
+        1.5, gt=1, le=10, description="Tail exponent of their length; signs then decay by one less"
+    )
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if len(self.limit_rates) != len(self.cancel_rates):
+            raise ConfigError(
+                f"flow.cancel_rates: {len(self.cancel_rates)} rates for"
+                f" {len(self.limit_rates)} distances of flow.limit_rates"
+            )
+        return self
 
 
 # -------------------------------------------------------------------------------------------------- us
@@ -288,16 +439,104 @@ class RiskConfig(Section):
     )
     day_length: str = Field("24h", description='Length of a trading day, such as "24h" or "30min"')
     flatten_on_halt: bool = Field(
-        True, description="Close the position when the kill switch latches"
+        True,
+        description="Close the position when the kill switch latches",
+        json_schema_extra=_switch(),
     )
-    rearm_each_day: bool = Field(False, description="Let a new day release the kill switch")
-    check_notional: bool = Field(True, description="Refuse an order above max_position_pct")
-    size_multiple: float = Field(
-        1.0,
-        gt=0,
-        le=1_000,
-        description="Fault drill: sizes go wrong by this factor; the notional check still stands",
-        json_schema_extra=_knob("×", 1, 100),
+    rearm_each_day: bool = Field(
+        False,
+        description="Let a new day release the kill switch",
+        json_schema_extra=_switch(),
+    )
+    check_notional: bool = Field(
+        True,
+        description="Refuse an order above max_position_pct",
+        json_schema_extra=_switch(),
+    )
+
+    # Checks of an entry before it leaves. An exit is never held back by them.
+    max_open_orders: int = Field(
+        0,
+        ge=0,
+        le=t.N_OWN,
+        description="Refuse an entry that would be one open order more, exits counted; 0 is off (orders)",
+        json_schema_extra=_knob("orders", 0, 20),
+    )
+    max_orders_per_s: int = Field(
+        0,
+        ge=0,
+        le=t.N_RATE,
+        description="Refuse an entry beyond so many orders in any stretch of one second; 0 is off (orders/s)",
+        json_schema_extra=_knob("orders/s", 0, 100),
+    )
+    price_collar_pct: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Refuse an entry whose price, or the touch it would take, is farther than this from the"
+        " external price we see, either way; must be wider than the threshold; 0 is off (share of the price)",
+        json_schema_extra=_knob("", 0, 0.1),
+    )
+    refuse_crossed: bool = Field(
+        False,
+        description="Refuse an entry while the quote we see is crossed, its bid above its ask",
+        json_schema_extra=_switch(),
+    )
+
+    # Guards that latch the kill switch.
+    drawdown_cap_pct: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Fall of our marked equity below its peak that latches the kill switch; the peak counts"
+        " from when the switch was last opened; 0 is off (share of the peak)",
+        json_schema_extra=_knob("", 0, 0.2),
+    )
+    max_loss_streak: int = Field(
+        0,
+        ge=0,
+        le=1_000_000,
+        description="Round trips lost in a row, fees counted, that latch the kill switch; 0 is off",
+        json_schema_extra=_knob("round trips", 0, 50),
+    )
+    stale_external_ms: float = Field(
+        0.0,
+        ge=0,
+        le=1e9,
+        description="Silence of the external feed that latches the kill switch; longer than the source ever"
+        " pauses; 0 is off (ms)",
+        json_schema_extra=_knob("ms", 0, 5_000),
+    )
+    stale_venue_ms: float = Field(
+        0.0,
+        ge=0,
+        le=1e9,
+        description="Silence of the venue feed that latches the kill switch, counted from the external price"
+        " seen a tick away from where it was at the venue's last word: where nothing happens a venue is"
+        " quiet, not silent; longer than market lag and feed together; 0 is off (ms)",
+        json_schema_extra=_knob("ms", 0, 5_000),
+    )
+    max_lost_messages: int = Field(
+        0,
+        ge=0,
+        le=1_000_000,
+        description="Messages missing in the venue feed's numbering, since the switch was last opened, that"
+        " latch it; 0 is off",
+        json_schema_extra=_knob("messages", 0, 100),
+    )
+    order_timeout_ms: float = Field(
+        0.0,
+        ge=0,
+        le=1e9,
+        description="Time from the decision that an order which cannot rest may stay unanswered before the"
+        " kill switch latches; longer than a slow round trip; 0 is off (ms)",
+        json_schema_extra=_knob("ms", 0, 5_000),
+    )
+    check_books: bool = Field(
+        False,
+        description="Latch the kill switch where the accounts do not add up to the last unit, or what is"
+        " pending cannot be",
+        json_schema_extra=_switch(),
     )
 
     @model_validator(mode="after")
@@ -307,6 +546,56 @@ class RiskConfig(Section):
         except ConfigError as error:
             raise ConfigError(f"risk.day_length: {error}") from None
         return self
+
+
+class DrillsConfig(Section):
+    """Faults to be switched on while one watches what stops us. All off."""
+
+    stale_feed: bool = Field(
+        False,
+        description="The external source stops sending us prices; for risk.stale_external_ms",
+        json_schema_extra=_switch(),
+    )
+    feed_gap: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of the venue feed's messages that are lost; for risk.max_lost_messages, and where"
+        " all are lost for risk.stale_venue_ms",
+        json_schema_extra=_knob("share", 0, 1),
+    )
+    duplicate_order: bool = Field(
+        False,
+        description="Every entry is sent twice; for risk.max_open_orders and risk.max_orders_per_s",
+        json_schema_extra=_switch(),
+    )
+    stuck_exit: bool = Field(
+        False,
+        description="Exits do not leave us, until this is off again; for risk.order_timeout_ms and"
+        " risk.drawdown_cap_pct",
+        json_schema_extra=_switch(),
+    )
+    size_multiple: float = Field(
+        1.0,
+        gt=0,
+        le=1_000,
+        description="Orders are oversized by this factor; for risk.check_notional",
+        json_schema_extra=_knob("×", 1, 100),
+    )
+    latency_spike_ms: float = Field(
+        0.0,
+        ge=0,
+        le=MS_MAX,
+        description="Added to the delay of every order and every acknowledgement; for risk.order_timeout_ms (ms)",
+        json_schema_extra=_knob("ms", 0, 2_000),
+    )
+    crossed_quotes: int = Field(
+        0,
+        ge=0,
+        le=1_000_000,
+        description="Quotes reach us with the bid so far above the ask; for risk.refuse_crossed (ticks)",
+        json_schema_extra=_knob("ticks", 0, 200),
+    )
 
 
 class AccountConfig(Section):
@@ -326,9 +615,11 @@ class SimConfig(Section):
 
     external: ExternalConfig = Field(default_factory=ExternalConfig)
     venue: VenueConfig = Field(default_factory=VenueConfig)
+    flow: FlowConfig = Field(default_factory=FlowConfig)
     latency: LatencyConfig = Field(default_factory=LatencyConfig)
     strategy: StrategyConfig = Field(default_factory=StrategyConfig)
     risk: RiskConfig = Field(default_factory=RiskConfig)
+    drills: DrillsConfig = Field(default_factory=DrillsConfig)
     account: AccountConfig = Field(default_factory=AccountConfig)
     record: RecordConfig = Field(default_factory=RecordConfig)
 
@@ -387,16 +678,31 @@ class SimConfig(Section):
 
     @classmethod
     def from_toml(cls, path: str | Path) -> SimConfig:
-        """Read a TOML file of sections; `preset = "name"` at its top starts from that preset."""
+        """Read a TOML file of sections.
+
+        `preset = "name"` at its top starts from that preset, `wires = "name"` from those wires.
+        """
         try:
             data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise ConfigError(f"{path}: {error}") from None
         name = data.pop("preset", "classroom")
+        wires = data.pop("wires", None)
         try:
-            return cls.preset(name).replace(data)
+            config = cls.preset(name)
+            return (config if wires is None else config.wired(wires)).replace(data)
         except ConfigError as error:
             raise ConfigError(f"{path}: {error}") from None
+
+    def wired(self, name: str) -> SimConfig:
+        """A copy with the delays of a preset of `lablib.wires`, on the legs that it has.
+
+        >>> SimConfig().wired("human").latency.decision_ms.median_ms
+        300.0
+        """
+        if name not in WIRES:
+            raise ConfigError(f"wires: no wires {name!r}; there are {', '.join(WIRES)}")
+        return self.replace(WIRES[name].changes)
 
     def replace(self, changes: Mapping[str, Any]) -> SimConfig:
         """A changed copy, validated anew; keys are sections or dotted fields.
@@ -480,4 +786,4 @@ def _is_union_tag(part: str) -> bool:
     return part in _UNION_TAGS or part.startswith("tagged-union")
 
 
-_UNION_TAGS = frozenset({"float", "constant", "uniform", "lognormal", "constrained-float"})
+_UNION_TAGS = frozenset({"float", "constrained-float", *MODELS})

@@ -231,6 +231,21 @@ class Simulation:
         self._hash_tape()
         return self._tape_hash.hexdigest()
 
+    def market_report(self) -> dict[str, Any] | None:
+        """What a recording, or the venue's order flow so far, has to say; None for other markets.
+
+        Of order flow: candidates that were events and that were thinned, market orders by side, moves
+        of the mid, and what went beyond a bound (`overrun`, `crowded`, `refused`: best all 0).
+        """
+        if self.market is not None:
+            return getattr(self.market, "report", None)
+        if self._params.venue.model != t.FLOW:
+            return None
+        venue = self._state.venue
+        names = ("accepted", "thinned", "bought", "sold", "ups", "downs", "overrun", "crowded")
+        counts = {name: int(venue.flow[name]) for name in names}
+        return {**counts, "trades": int(venue.trades), "refused": int(venue.refused)}
+
     # ------------------------------------------------------------------------------------- moving
     def advance(self, t_ns: int) -> Frame:
         """Play everything with a time up to and including `t_ns`; returns the frame there."""
@@ -301,16 +316,17 @@ class Simulation:
             step.command_release(self._state)
         else:
             self.config = self._configured(self.config, command)
-            before = self._params.external.tobytes()
+            before = self._params.external.tobytes() + self._params.flow.tobytes()
             self._tune(self.config)
             step.retune(self._state, self._params)
-            if self.market is None and self._params.external.tobytes() != before:
+            after = self._params.external.tobytes() + self._params.flow.tobytes()
+            if self.market is None and after != before:
                 self._turn_tape()  # what was drawn ahead knew the old settings
 
     def _turn_tape(self) -> None:
         """Lend the kernels the events that come next."""
         self._hash_tape()
-        self._tape = self._synthetic.events_after(self._params.external, self._state.external)
+        self._tape = self._synthetic.events_after(self._params, self._state)
         self._output.cursor.tape = 0
         self._hashed = 0
 

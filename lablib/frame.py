@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,8 @@ class BookView:
 class Frame:
     """One moment of a run. Money and prices in currency, quantities in lots, times in ns.
 
-    `samples`, `orders`, `fills` and `risk_events` hold the rows written since the previous frame.
+    `samples`, `orders`, `fills` and `risk_events` hold the rows written since the previous frame;
+    `rejected` counts by reason what our own checks refused since the run began.
     What the account shows is the truth at the venue; what we know of it may be older.
     """
 
@@ -59,6 +61,8 @@ class Frame:
     halted_at_ns: int
     halts: int
     overshoot: float
+    drawdown_overshoot: float
+    rejected: Mapping[str, int]
     regime: int
     events: int
     decisions: int
@@ -102,6 +106,8 @@ class FrameReader:
         self._buckets = [state.latency[which]["buckets"] for which in range(3)]
         self._recorded = [-1] * 3  # values each of these views has
         self._latencies: dict[int, Latency] = {}
+        self._refusals = states["risk"]["rejected"][0]
+        self._refused = -1  # refusals that the mapping tells of
 
     def tune(self, params: Any) -> None:
         """Frames from now on are of a run under `params`, a `tables.PARAMS` record."""
@@ -119,6 +125,7 @@ class FrameReader:
         account, known, desk = self._account(), self._known(), self._desk()
         quote, seen, risk = self._quote(), self._seen(), self._risk()
         self._read_latencies()
+        self._read_rejected()
         value = account.position * account.mark * (t.MONEY // 2)
         loss = (known.fees - risk.day_fees) - (known.realized - risk.day_realized)
         return Frame(
@@ -152,6 +159,8 @@ class FrameReader:
             halted_at_ns=risk.halted_at,
             halts=risk.halts,
             overshoot=risk.overshoot * unit,
+            drawdown_overshoot=risk.drawdown_overshoot * unit,
+            rejected=self._rejected,
             regime=seen.regime,
             events=self._events.item(),
             decisions=self._clock.item(),
@@ -172,6 +181,16 @@ class FrameReader:
                 buckets = self._buckets[which].copy()
                 buckets.flags.writeable = False
                 self._latencies[which] = Latency(buckets, self._largest[which].item())
+
+    def _read_rejected(self) -> None:
+        """Refusals by reason; without a new one the mapping is shared with the previous frame."""
+        total = int(self._refusals.sum())
+        if self._refused != total:
+            self._refused = total
+            counts = self._refusals.tolist()
+            self._rejected: Mapping[str, int] = MappingProxyType(
+                {t.REASONS[reason]: count for reason, count in enumerate(counts) if count}
+            )
 
     def _depth(self, half: int, touch: int) -> NDArray[np.float64]:
         """What a side of the venue shows, best level first."""

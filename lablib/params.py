@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,14 +11,30 @@ from lablib.kernels import tables as t
 from lablib.units import ns, parse_duration
 
 if TYPE_CHECKING:
-    from lablib.config import SimConfig
+    from lablib.config import DrillsConfig, RiskConfig, SimConfig
 
-_VENUES = {"delayed_copy": t.DELAYED_COPY, "makers": t.MAKERS, "recorded": t.RECORDED}
+_VENUES = {
+    "delayed_copy": t.DELAYED_COPY,
+    "makers": t.MAKERS,
+    "flow": t.FLOW,
+    "recorded": t.RECORDED,
+}
+_REDRAWS = {
+    "never": t.REDRAW_NEVER,
+    "fixed": t.REDRAW_FIXED,
+    "geometric": t.REDRAW_GEOMETRIC,
+}
 _STRATEGIES = {
     "idle": t.IDLE,
     "divergence": t.DIVERGENCE,
     "passive_divergence": t.PASSIVE_DIVERGENCE,
     "own": t.OWN_STRATEGY,
+}
+_LAWS = {
+    "gbm": t.GBM,
+    "bachelier": t.BACHELIER,
+    "mean_reversion": t.MEAN_REVERSION,
+    "jumps": t.JUMPS,
 }
 _EXITS = {
     "never": t.EXIT_NEVER,
@@ -31,6 +48,7 @@ def to_record(config: SimConfig) -> Any:
     """The kernels' view of a configuration, one `tables.PARAMS` record; the noise keys stay 0 for the engine to set."""
     params: Any = np.zeros(1, t.PARAMS)[0]
     _external(params.external, config)
+    _flow(params.flow, config)
     venue, risk, strategy = config.venue, config.risk, config.strategy
     params.venue.model = _VENUES[venue.model]
     params.venue.half_spread_ticks = venue.half_spread_ticks
@@ -49,6 +67,8 @@ def to_record(config: SimConfig) -> Any:
         (t.CANCEL_ENTRY, cancel),
     ):
         _delay(params.delays[wire], delay)
+    if np.any(params.delays["burst_factor"] > 1):
+        params.burst_memory_ns = latency.burst_memory_ms * t.NS_PER_MS
     params.strategy.name = _STRATEGIES[strategy.name]
     params.strategy.threshold = strategy.threshold
     params.strategy.decision_ns = ns(strategy.decision_interval_ms)
@@ -60,11 +80,12 @@ def to_record(config: SimConfig) -> Any:
     params.risk.max_position_pct = risk.max_position_pct
     params.risk.max_gross_pct = risk.max_gross_pct
     params.risk.daily_loss_cap_pct = risk.daily_loss_cap_pct
-    params.risk.size_multiple = risk.size_multiple
     params.risk.check_notional = risk.check_notional
     params.risk.day_ns = parse_duration(risk.day_length)
     params.risk.flatten_on_halt = risk.flatten_on_halt
     params.risk.rearm_each_day = risk.rearm_each_day
+    _guards(params.risk, risk)
+    _drills(params.drills, config.drills)
     params.starting_cash = round(config.account.starting_cash / config.unit_value)
     params.tick_px = venue.tick_size
     params.unit_value = config.unit_value
@@ -75,9 +96,19 @@ def to_record(config: SimConfig) -> Any:
 def _external(params: Any, config: SimConfig) -> None:
     external = config.external
     seconds = external.interval_ms / 1_000
+    params.model = _LAWS[external.model]
     params.interval_ns = max(1, ns(external.interval_ms))
     params.start_ticks = external.start_px / config.venue.tick_size
     params.sigma = external.volatility_bps * 1e-4 * seconds**0.5
+    if external.model == "bachelier":
+        params.sigma = external.volatility_px / config.venue.tick_size * seconds**0.5
+    elif external.model == "mean_reversion":
+        rate = math.log(2) / external.half_life_s
+        params.decay = math.exp(-rate * seconds)
+        spread = -math.expm1(-2 * rate * seconds) / (2 * rate)
+        params.sigma = external.volatility_bps * 1e-4 * spread**0.5
+    elif external.model == "jumps":
+        _jumps(params, external.jumps, seconds)
     regimes, burst = external.regimes, external.burst
     params.regimes = regimes.enabled
     params.regime_sigma[:] = (regimes.calm_volatility, 1.0, regimes.volatile_volatility)
@@ -88,15 +119,97 @@ def _external(params: Any, config: SimConfig) -> None:
     params.burst_sigma = burst.volatility
 
 
+def _jumps(params: Any, jumps: Any, seconds: float) -> None:
+    params.jump_rate = jumps.per_hour / 3_600 * seconds
+    params.jump_none = math.exp(-params.jump_rate)
+    params.jump_law = t.NORMAL_JUMPS if jumps.law == "normal" else t.DOUBLE_EXPONENTIAL_JUMPS
+    params.jump_mean = jumps.mean_bps * 1e-4
+    params.jump_sigma = jumps.sd_bps * 1e-4
+    params.jump_up_share = jumps.up_share
+    params.jump_up = jumps.up_bps * 1e-4
+    params.jump_down = jumps.down_bps * 1e-4
+
+
+def _flow(params: Any, config: SimConfig) -> None:
+    flow = config.flow
+    limits, cancels = (flow.speed * np.array(x) for x in (flow.limit_rates, flow.cancel_rates))
+    distances = params.distances = limits.size
+    params.limit_rate[:distances] = limits
+    params.cancel_rate[:distances] = cancels
+    params.cancel_most = cancels.max()
+    params.market_rate = flow.speed * flow.market_rate
+    params.follow_rate = flow.speed * flow.follow_rate
+    params.order_lots = flow.order_lots
+    params.mean_orders = flow.mean_orders
+    # What a level holds in the long run; one without cancellations would grow for ever.
+    settled = limits / np.where(cancels > 0, cancels, np.inf)
+    params.depth_orders[:distances] = np.minimum(np.rint(settled), t.N_STRANGERS // (4 * distances))
+    params.touch_orders[:] = flow.touch_orders
+    # Beyond that, eight standard deviations of a Poisson law, wider where orders come in clusters.
+    held = (settled.sum() + max(flow.touch_orders)) / (1 - flow.limit_branching)
+    params.cancel_bound = flow.cancel_bound or min(t.N_STRANGERS, int(held + 8 * held**0.5 + 8))
+    params.branching[:] = (flow.limit_branching, flow.market_branching)
+    params.decay = flow.speed * flow.excitation_decay / t.NS_PER_S
+    for which, rate in ((t.LIMITS, limits.sum()), (t.MARKETS, params.market_rate)):
+        if params.branching[which] > 0 and rate > 0:
+            decay = flow.speed * flow.excitation_decay
+            params.kick[which] = params.branching[which] * decay / (2 * rate)
+    params.headroom = flow.headroom
+    params.metaorders = flow.metaorders
+    params.meta_power = -1 / flow.metaorder_tail
+    params.redraw = _REDRAWS[flow.redraw]
+
+
+def _guards(params: Any, risk: RiskConfig) -> None:
+    params.max_open_orders = risk.max_open_orders
+    params.max_orders_per_s = risk.max_orders_per_s
+    params.price_collar_pct = risk.price_collar_pct
+    params.refuse_crossed = risk.refuse_crossed
+    params.drawdown_cap_pct = risk.drawdown_cap_pct
+    params.max_loss_streak = risk.max_loss_streak
+    params.max_lost_messages = risk.max_lost_messages
+    params.stale_external_ns = ns(risk.stale_external_ms)
+    params.stale_venue_ns = ns(risk.stale_venue_ms)
+    params.order_timeout_ns = ns(risk.order_timeout_ms)
+    params.check_books = risk.check_books
+
+
+def _drills(params: Any, drills: DrillsConfig) -> None:
+    params.stale_feed = drills.stale_feed
+    params.feed_gap = drills.feed_gap
+    params.duplicate_order = drills.duplicate_order
+    params.stuck_exit = drills.stuck_exit
+    params.size_multiple = drills.size_multiple
+    params.latency_spike_ns = ns(drills.latency_spike_ms)
+    params.crossed_quotes = drills.crossed_quotes
+
+
 def _delay(record: Any, delay: Any) -> None:
-    """Fill one `tables.DELAY` from a number of milliseconds or a delay model of `lablib.config`."""
+    """Fill one `tables.DELAY` from a number of milliseconds or a model of `lablib.delays`."""
     if isinstance(delay, int | float):
         record.model = t.CONSTANT
         record.shift_ns = ns(delay)
+        record.steady = 1
         return
+    _law(record, delay)
     record.spike_probability = delay.spike_probability
     record.spike_ns = delay.spike_ms * t.NS_PER_MS
     record.spike_alpha = delay.spike_alpha
+    record.burst_factor = delay.burst_factor
+    record.burst_swing = delay.burst_bps * 1e-4
+    if delay.outage_s > 0:
+        record.outage_from_ns = round(delay.outage_start_s * t.NS_PER_S)
+        record.outage_ns = round(delay.outage_s * t.NS_PER_S)
+        record.outage_every_ns = round(delay.outage_every_s * t.NS_PER_S)
+        record.outage_loses = delay.outage_loses
+    record.free = not delay.fifo
+    record.disturbed = delay.burst_factor > 1 or delay.outage_s > 0
+    drawn = delay.model != "constant" or delay.spike_probability > 0
+    record.steady = not (drawn or record.disturbed or record.free)
+
+
+def _law(record: Any, delay: Any) -> None:
+    """The random part of a delay model."""
     if delay.model == "constant":
         record.model = t.CONSTANT
         record.shift_ns = ns(delay.ms)
@@ -104,6 +217,19 @@ def _delay(record: Any, delay: Any) -> None:
         record.model = t.UNIFORM
         record.shift_ns = ns(delay.base_ms)
         record.scale_ns = ns(delay.jitter_ms)
+    elif delay.model == "gamma":
+        record.model = t.GAMMA
+        record.shift_ns = ns(delay.shift_ms)
+        record.scale_ns = delay.mean_ms * t.NS_PER_MS / delay.shape
+        record.gamma_shape = delay.shape
+        record.log_gamma = math.lgamma(delay.shape)
+    elif delay.model == "empirical":
+        record.model = t.EMPIRICAL
+        record.shift_ns = ns(delay.shift_ms)
+        record.points = len(delay.probabilities)
+        record.probability[: record.points] = delay.probabilities
+        scale = delay.scale * t.NS_PER_MS
+        record.quantile_ns[: record.points] = np.array(delay.quantiles_ms) * scale
     else:
         record.model = t.LOGNORMAL
         record.shift_ns = ns(delay.shift_ms)

@@ -70,7 +70,7 @@ class PriceGenerator:
         if block != self._block:
             self._block, self._normals = block, noise.normals(self._seed, noise.PRICE, block)
         one = self._normals[offset : offset + 1]
-        price.external_path(self._params, self._carry, one, one, self._event)
+        price.external_path(self._params, self._carry, one, one, one, one, self._event)
         return float(self._carry.px)
 
 

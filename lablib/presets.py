@@ -1,14 +1,14 @@
 """Named scenarios, each with its source: what it changes against the defaults.
 
-Network figures are those of public notes gathered in the lab's validation list (order-to-ack inside a
-colocated exchange, transatlantic and retail round trips); no exchange publishes p50/p99 tables, so
-the shapes are engineering judgement and say so.
+Their wires, and many more, are those of `lablib.wires`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
+
+from lablib.wires import WIRES as WIRES
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,7 @@ SCENARIOS: dict[str, Scenario] = {
         "Order to acknowledgement about 0.05-0.15 ms (LSE 2015 median ~0.15, minimum reaction 0.029); lognormal 0.3.",
         {
             **_BOOK,
-            "latency.external_feed_ms": _lognormal(0.03, 0.3, 0.01),
-            "latency.venue_feed_ms": _lognormal(0.03, 0.3, 0.01),
-            "latency.decision_ms": _lognormal(0.01, 0.3, 0.005),
-            "latency.order_entry_ms": _lognormal(0.04, 0.3, 0.03),
-            "latency.ack_ms": _lognormal(0.04, 0.3, 0.03),
+            **WIRES["colo"].changes,
         },
     ),
     "cloud": Scenario(
@@ -85,13 +81,7 @@ SCENARIOS: dict[str, Scenario] = {
         "Venue API 2-12 ms end to end (vendor statements); lognormal 0.5 with spikes of 1 in 1,000 (judgement).",
         {
             **_BOOK,
-            "latency.external_feed_ms": _lognormal(1.0, 0.4, 0.2),
-            "latency.venue_feed_ms": _lognormal(1.5, 0.4, 0.3),
-            "latency.decision_ms": _lognormal(0.2, 0.3),
-            "latency.order_entry_ms": _lognormal(
-                4.0, 0.5, 1.0, spike_probability=0.001, spike_ms=40
-            ),
-            "latency.ack_ms": _lognormal(4.0, 0.5, 1.0, spike_probability=0.001, spike_ms=40),
+            **WIRES["cloud_same_region"].changes,
         },
     ),
     "retail": Scenario(
@@ -99,15 +89,29 @@ SCENARIOS: dict[str, Scenario] = {
         "Internet 8-40 ms one way plus broker 20-150 ms; lognormal 0.6-0.8 with a Pareto tail (judgement).",
         {
             **_BOOK,
-            "latency.external_feed_ms": _lognormal(25, 0.6, 5),
-            "latency.venue_feed_ms": _lognormal(25, 0.6, 5),
-            "latency.decision_ms": _lognormal(5, 0.5),
-            "latency.order_entry_ms": _lognormal(
-                60, 0.7, 20, spike_probability=0.01, spike_ms=150, spike_alpha=2.5
-            ),
-            "latency.ack_ms": _lognormal(
-                60, 0.7, 20, spike_probability=0.01, spike_ms=150, spike_alpha=2.5
-            ),
+            **WIRES["retail"].changes,
+        },
+    ),
+    "flow": Scenario(
+        "Strangers' orders make the price on a real book; some of them follow the external price",
+        "Cont, Stoikov and Talreja (2010), Sky Perfect Communications: rates per minute, 20 times per second;"
+        " half of the market orders' rate again from followers 20 ms behind (judgement).",
+        {
+            "venue.model": "flow",
+            "venue.levels": 10,
+            "venue.fee_bps": 0.1,
+            "flow.speed": 20.0,
+            "flow.follow_rate": 4.0,
+            "external.volatility_bps": 3.0,
+            "external.interval_ms": 5.0,
+            "latency.market_lag_ms": _lognormal(20, 0.4, 5),
+            "latency.external_feed_ms": _lognormal(0.5, 0.4, 0.2),
+            "latency.venue_feed_ms": _lognormal(0.5, 0.4, 0.2),
+            "latency.order_entry_ms": _lognormal(1.0, 0.4, 0.5),
+            "latency.ack_ms": _lognormal(1.0, 0.4, 0.5),
+            "strategy.decision_interval_ms": 5.0,
+            "strategy.threshold": 0.0003,
+            "strategy.exit": "close",
         },
     ),
     "late_brakes": Scenario(
@@ -122,6 +126,33 @@ SCENARIOS: dict[str, Scenario] = {
             "risk.max_position_pct": 5.0,
             "risk.day_length": "10min",
             "risk.rearm_each_day": True,
+        },
+    ),
+    "drill": Scenario(
+        "Every check and guard is on and none is tripped: switch a drill on and watch what stops it",
+        "Classroom market at 10 bps and four ticks of half spread, 5 ms wires, half of the equity an order;"
+        " limits are a few times what a quiet hour comes to (judgement).",
+        {
+            "venue.half_spread_ticks": 4,
+            "venue.fee_bps": 10.0,
+            "latency.external_feed_ms": _lognormal(2, 0.3),
+            "latency.venue_feed_ms": _lognormal(2, 0.3),
+            "latency.order_entry_ms": _lognormal(5, 0.4, 1),
+            "latency.ack_ms": _lognormal(5, 0.4, 1),
+            "strategy.exit": "close",
+            "risk.max_position_pct": 0.5,
+            "risk.max_gross_pct": 2.0,
+            "risk.max_open_orders": 1,
+            "risk.max_orders_per_s": 40,
+            "risk.price_collar_pct": 0.05,
+            "risk.refuse_crossed": True,
+            "risk.drawdown_cap_pct": 0.01,
+            "risk.max_loss_streak": 20,
+            "risk.max_lost_messages": 1,
+            "risk.stale_external_ms": 500.0,
+            "risk.stale_venue_ms": 1_000.0,
+            "risk.order_timeout_ms": 250.0,
+            "risk.check_books": True,
         },
     ),
 }

@@ -71,6 +71,11 @@ class Run:
     def summary(self) -> dict[str, Any]:
         """The run in plain numbers: money in currency, latencies in ms, nothing that JSON cannot hold."""
         last = self.last
+        reasons = self.orders["reason"][self.orders["status"] == t.REJECTED]
+        rejected = {
+            t.REASONS[reason]: int(count)
+            for reason, count in zip(*np.unique(reasons, return_counts=True), strict=True)
+        }
         result: dict[str, Any] = {
             "digest": self.digest,
             "seconds": last.t_ns / t.NS_PER_S,
@@ -78,7 +83,8 @@ class Run:
             "decisions": last.decisions,
             "orders": last.order_count,
             "fills": last.fill_count,
-            "rejected": int(np.count_nonzero(self.orders["status"] == t.REJECTED)),
+            "rejected": sum(rejected.values()),
+            "rejected_by_reason": rejected,
             "equity": last.equity,
             "pnl": last.equity - self.config.account.starting_cash,
             "realized_pnl": last.realized_pnl,
@@ -91,6 +97,7 @@ class Run:
             "halted_at_s": last.halted_at_ns / t.NS_PER_S if last.halted else None,
             "halts": last.halts,
             "overshoot": last.overshoot,
+            "drawdown_overshoot": last.drawdown_overshoot,
         }
         for name, view in (
             ("latency", last.latency),
@@ -291,6 +298,6 @@ def _play(simulation: Simulation, until_ns: int, progress: Progress | None) -> R
         commands=commands_table(simulation.commands),
         last=last,
         digest=simulation.digest(),
-        market_report=getattr(simulation.market, "report", None),
+        market_report=simulation.market_report(),
         **tables,
     )

@@ -41,7 +41,7 @@ def delays(draw: st.DrawFn, *, least_ms: float = 0.0, most_ms: float = 40.0) -> 
 
 @st.composite
 def configs(draw: st.DrawFn, *, least_ms: float = 0.0, **fixed: Any) -> SimConfig:
-    """A scenario of either venue that trades a lot within some hundred ticks of the external price.
+    """A scenario of any synthetic venue that trades a lot within some hundred ticks of the external price.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def configs(draw: st.DrawFn, *, least_ms: float = 0.0, **fixed: Any) -> SimConfi
         Dotted fields, with a double underscore for the dot, that are not drawn.
     """
     of = st.sampled_from
-    model = draw(of(["delayed_copy", "makers"]))
+    model = fixed.get("venue__model") or draw(of(["delayed_copy", "makers", "flow"]))
     changes: dict[str, Any] = {
         "external.volatility_bps": draw(of([200.0, 44.72, 1_000.0])),
         "external.interval_ms": draw(of([5.0, 1.0, 50.0])),
@@ -80,18 +80,44 @@ def configs(draw: st.DrawFn, *, least_ms: float = 0.0, **fixed: Any) -> SimConfi
         "risk.flatten_on_halt": draw(st.booleans()),
         "risk.rearm_each_day": draw(st.booleans()),
         "risk.check_notional": draw(st.booleans()),
-        "risk.size_multiple": draw(of([1.0, 1.0, 10.0])),
+        "drills.size_multiple": draw(of([1.0, 1.0, 10.0])),
     }
     # Depth as a share of an order: a quote source renews its depth for every order, so that a large
     # position leaving through a thin one would take a million of them.
-    notional = changes["risk.max_position_pct"] * changes["risk.size_multiple"] * 100_000
+    notional = changes["risk.max_position_pct"] * changes["drills.size_multiple"] * 100_000
     lots = notional / (100 * changes["venue.lot_size"])
     changes["venue.level_lots"] = max(1, round(lots / draw(of([0.01, 1, 7, 40]))))
+    if model == "flow":
+        changes |= draw(flows())
     for wire in ("external_feed_ms", "venue_feed_ms", "decision_ms", "order_entry_ms", "ack_ms"):
         changes[f"latency.{wire}"] = draw(delays(least_ms=least_ms))
     changes["latency.cancel_ms"] = draw(st.none() | delays(least_ms=least_ms))
     changes |= {name.replace("__", "."): value for name, value in fixed.items()}
     return SimConfig().replace(changes)
+
+
+@st.composite
+def flows(draw: st.DrawFn) -> dict[str, Any]:
+    """Order flow of every kind, some hundred candidates a second to some ten thousand."""
+    of = st.sampled_from
+    distances = draw(st.integers(1, 6))
+    rates = st.lists(st.floats(0.1, 3.0), min_size=distances, max_size=distances)
+    return {
+        "flow.limit_rates": draw(rates),
+        "flow.cancel_rates": draw(rates),
+        "flow.market_rate": draw(of([0.94, 0.0, 5.0])),
+        "flow.follow_rate": draw(of([0.0, 4.0])),
+        "flow.speed": draw(of([20.0, 300.0])),
+        "flow.order_lots": draw(of([1, 100, 5_000])),
+        "flow.mean_orders": draw(of([1.0, 2.5])),
+        "flow.cancel_bound": draw(of([None, 3])),
+        "flow.touch_orders": draw(st.tuples(st.integers(1, 6), st.integers(1, 6))),
+        "flow.redraw": draw(of(["never", "fixed", "geometric"])),
+        "flow.market_branching": draw(of([0.0, 0.7])),
+        "flow.limit_branching": draw(of([0.0, 0.5])),
+        "flow.headroom": draw(of([2.0, 20.0])),
+        "flow.metaorders": draw(of([0, 1, 3])),
+    }
 
 
 def seeds() -> st.SearchStrategy[int]:

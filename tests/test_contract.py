@@ -370,7 +370,8 @@ def test_a_message_without_delay_arrives_within_its_instant():
 
 def test_sources_of_one_instant_come_in_their_order():
     """All at 200 ms: a day rolls, the price moves, an older one reaches the venue and us, an order
-    arrives, the word of another comes back, the clock strikes, and a thought is finished."""
+    arrives, the word of another comes back, a guard's timer runs out, the clock strikes, and a thought
+    is finished."""
     config = {
         "external.interval_ms": 50,
         "latency.market_lag_ms": 100,
@@ -382,6 +383,7 @@ def test_sources_of_one_instant_come_in_their_order():
         "strategy.threshold": 0.0,
         "strategy.stack": True,
         "risk.day_length": "200ms",
+        "risk.stale_external_ms": 200 - 1 / MS,  # looked at 200 ms after the last price
     }
     found = set()
     for seed in range(40):
@@ -395,7 +397,8 @@ def test_sources_of_one_instant_come_in_their_order():
 
 
 def test_the_order_of_sources_is_the_one_that_was_designed():
-    order = [t.ROLL, t.TAPE, t.LAG, t.ARRIVAL, t.SEE_EXTERNAL, t.SEE_VENUE, t.LEARN, t.LOOK, t.SEND]
+    order = [t.ROLL, t.TAPE, t.LAG, t.ARRIVAL, t.SEE_EXTERNAL, t.SEE_VENUE, t.LEARN]
+    order += [t.WATCH, t.LOOK, t.SEND]
     assert order == sorted(order) == list(range(t.N_SOURCES))
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 from lablib.kernels import tables as t
 from lablib.kernels.account import fee_of, mark_to, settle
 from lablib.kernels.book import add, available, cancel, match, reduce
-from lablib.kernels.delay import delay_ns
+from lablib.kernels.delay import uniform
+from lablib.kernels.flow import renew, strike
 from lablib.kernels.histogram import record
 from lablib.kernels.jit import kernel
+from lablib.kernels.transmit import transmit
 from lablib.kernels.venue import (
     grow_level,
     maker_hit,
@@ -24,10 +26,17 @@ from lablib.kernels.venue import (
     too_far,
     withdraw,
 )
-from lablib.kernels.wire import next_due, post, room
+from lablib.kernels.wire import next_due, room
 
 _ACKS = 65_536  # an order's acknowledgements are numbered within its own number
+_GAPS = 32  # what is lost of wire w is drawn as wire w + 32
 _OURS = 1_024  # news our own orders cause is numbered from here, the market's below
+
+
+@kernel
+def lost_on_the_way(params, cause, number):
+    """Whether the feed-gap drill swallows a message of the venue feed."""
+    return uniform(params, t.VENUE_FEED + _GAPS, cause, number) < params.drills.feed_gap
 
 
 @kernel
@@ -38,17 +47,33 @@ def publish(state, params, cause, number):
     quote.at_ns = state.now_ns
     if quote.bid != t.NO_BID and quote.ask != t.NO_ASK:
         mark_to(state.account, quote.bid + quote.ask)
+    if params.drills.feed_gap > 0.0 and lost_on_the_way(params, cause, number):
+        return
     wire = state.wires[t.VENUE_FEED]
-    delay = delay_ns(params, t.VENUE_FEED, t.VENUE_FEED, cause, number)
-    message = wire.messages[post(wire, state.now_ns, delay)]
+    at = transmit(state, params, t.VENUE_FEED, t.VENUE_FEED, cause, number, 0)
+    if at < 0:
+        return
+    message = wire.messages[at]
     message.info_ns = state.now_ns
     message.cause = cause
     message.kind = number
+    message.ref = state.venue.updates  # the feed numbers its messages: who misses one can tell
     message.a = quote.bid
     message.b = quote.ask
     message.c = quote.bid_lots
     message.d = quote.ask_lots
     state.due[t.SEE_VENUE] = next_due(wire)
+
+
+@kernel
+def touch_moved(state, params, number):
+    """Read the touch of a book venue after an event; returns whether it changed.
+
+    Order flow first sees to its queues: what it lays there is keyed by the last tape event and `number`.
+    """
+    if params.venue.model == t.FLOW:
+        renew(state.venue, state.book, params, state.tape_events, number)
+    return read_touch(state.venue.quote, state.book)
 
 
 @kernel
@@ -64,8 +89,8 @@ def acknowledge(state, params, at, kind):
         return
     number = own.number * _ACKS + own.acks
     own.acks += 1
-    delay = delay_ns(params, t.ACK, t.ACK, own.cause, number)
-    message = wire.messages[post(wire, state.now_ns, delay)]
+    spike_ns = params.drills.latency_spike_ns
+    message = wire.messages[transmit(state, params, t.ACK, t.ACK, own.cause, number, spike_ns)]
     message.info_ns = state.now_ns
     message.cause = own.cause
     message.kind = kind
@@ -126,6 +151,9 @@ def settle_matches(state, params, output, taker):
         if deal.owner == t.MAKER:
             half = book.orders[deal.slot].half
             maker_hit(state.venue.ladder, params.venue, half, deal.px, deal.left)
+        elif deal.owner == t.STRANGER:
+            if deal.left == 0:
+                strike(state.venue.flow, book, deal.slot)
         elif deal.owner == t.OWN:
             fill(state, params, output, deal.tag, deal.px, deal.lots, 1)
             if deal.left == 0:
@@ -252,7 +280,7 @@ def arrive(state, params, output, at, cause):
         rest(state, params, at, left)
     else:
         finish(state, params, at, t.CANCELLED, t.NO_LIQUIDITY)
-    if params.venue.model != t.DELAYED_COPY and read_touch(state.venue.quote, state.book):
+    if params.venue.model != t.DELAYED_COPY and touch_moved(state, params, _OURS):
         publish(state, params, cause, _OURS + own.number)
 
 

@@ -1,4 +1,4 @@
-"""May this order go? And the latch: what stops us, and how late it was.
+"""May this order go? And the latch: what stops us, and how far it had come.
 
 Limits count orders in flight, each side by itself: the worst case is every pending buy filled and no
 pending sell, or the other way round. A net would hide a buy behind a sell.
@@ -30,16 +30,22 @@ def roll_day(risk, account, limits):
     """Start the next day: daily limits begin anew, a latch stays unless it may be released."""
     risk.day += 1
     open_day(risk, account, limits)
-    if limits.rearm_each_day and risk.halted and risk.reason == t.DAILY_LOSS:
-        release(risk)
+    # What a person must look into first, a silent feed or books that do not add up, stays shut.
+    lost = risk.reason == t.DAILY_LOSS or risk.reason == t.DRAWDOWN or risk.reason == t.LOSS_STREAK
+    if limits.rearm_each_day and risk.halted and lost:
+        release(risk, account)
 
 
 @kernel
-def release(risk):
-    """Open the latch."""
-    risk.halted = 0
-    risk.reason = t.OK
-    risk.halted_at = -1
+def release(risk, account):
+    """Open the latch: all but the day's loss counts from here, or the same past would shut it again."""
+    if risk.halted:
+        risk.halted = 0
+        risk.reason = t.OK
+        risk.halted_at = -1
+        risk.streak = 0
+        risk.lost = 0
+        risk.peak = account.equity
 
 
 @kernel
@@ -55,8 +61,8 @@ def latch(risk, reason, now_ns):
 
 
 @kernel
-def may_send(risk, desk, limits, order):
-    """OK, or the reason why an order must not go; its lots already count as pending."""
+def may_send(risk, desk, seen, limits, order, now_ns):
+    """OK, or the reason why an order must not go; it already counts as pending and as working."""
     if risk.halted and not order.is_exit:
         return t.HALTED
     if order.lots <= 0:
@@ -73,7 +79,42 @@ def may_send(risk, desk, limits, order):
         worst = desk.pending_sell - desk.account.position
     if worst * unit > equity * limits.max_gross_pct:
         return t.GROSS_EXPOSURE
+    if limits.max_open_orders > 0 and desk.working > limits.max_open_orders:
+        return t.OPEN_ORDERS
+    if limits.max_orders_per_s > 0 and too_fast(risk, limits.max_orders_per_s, now_ns):
+        return t.ORDER_RATE
+    if limits.refuse_crossed and seen.bid > seen.ask:
+        return t.CROSSED_QUOTES
+    if limits.price_collar_pct > 0.0 and off_collar(seen, limits.price_collar_pct, order):
+        return t.PRICE_COLLAR
     return t.OK
+
+
+@kernel
+def too_fast(risk, most, now_ns):
+    """Whether one order more would make it `most` + 1 within some stretch of one second."""
+    if risk.sent < most:
+        return False
+    return now_ns - risk.sent_at[(risk.sent - most) & (t.N_RATE - 1)] < t.NS_PER_S
+
+
+@kernel
+def count_sent(risk, now_ns):
+    """A new order leaves."""
+    risk.sent_at[risk.sent & (t.N_RATE - 1)] = now_ns
+    risk.sent += 1
+
+
+@kernel
+def off_collar(seen, collar, order):
+    """Whether an order's price, or the touch a market order would take, is off the external price seen.
+
+    Both ways: a price much too good is a wrong price too. A side without a quote has no price.
+    """
+    px = order.limit_ticks
+    if order.kind == t.MARKET:
+        px = seen.ask if order.side > 0 else seen.bid
+    return abs(px - seen.external_px) > collar * abs(seen.external_px)
 
 
 @kernel
@@ -91,3 +132,52 @@ def breached(risk, account):
     if loss - risk.cap > risk.overshoot:
         risk.overshoot = loss - risk.cap
     return True
+
+
+@kernel
+def drawdown_cap(risk, limits):
+    """Units equity may fall below its peak."""
+    return max(1, int(risk.peak * limits.drawdown_cap_pct))
+
+
+@kernel
+def fallen(risk, account, limits):
+    """Whether equity has fallen to the drawdown cap; keeps the overshoot beyond it."""
+    beyond = risk.peak - account.equity - drawdown_cap(risk, limits)
+    if beyond < 0:
+        return False
+    if beyond > risk.drawdown_overshoot:
+        risk.drawdown_overshoot = beyond
+    return True
+
+
+@kernel
+def count_trip(risk, account, before):
+    """A fill has been booked on a position of `before` lots: count a round trip that has ended.
+
+    It ends when the position comes to zero or changes sides; it is lost when what it realised does
+    not pay its fees, that of the closing fill counted whole.
+    """
+    after = account.position
+    if before == 0 or (after != 0 and (after > 0) == (before > 0)):
+        return
+    realized = account.realized - risk.trip_realized
+    fees = account.fees - risk.trip_fees
+    risk.trip_realized = account.realized
+    risk.trip_fees = account.fees
+    risk.streak = risk.streak + 1 if realized < fees else 0
+
+
+@kernel
+def residual(account):
+    """Units by which an account does not add up; the mark cancels out of the law in `account`."""
+    return account.cash - account.start - account.realized + account.fees + account.basis
+
+
+@kernel
+def impossible_lots(desk):
+    """Lots that cannot be: pending below zero, or as many as have a cost without being held."""
+    worst = min(desk.pending_buy, desk.pending_sell, desk.exit_pending, 0)
+    if worst == 0 and desk.account.position == 0 and desk.account.basis != 0:
+        return 1
+    return -worst

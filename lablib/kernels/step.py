@@ -1,9 +1,9 @@
 """advance(): the order in which the rooms are visited.
 
-Events come from nine sources, each in time order by itself; the next event is the earliest, ties
-broken by the fixed order ROLL, TAPE, LAG, ARRIVAL, SEE_EXTERNAL, SEE_VENUE, LEARN, LOOK, SEND. A
-message without delay therefore arrives within its instant. This file knows no rule of the market, of
-the strategy or of risk: it is the score, the rooms are the instruments.
+Events come from ten sources, each in time order by itself; the next event is the earliest, ties
+broken by the fixed order ROLL, TAPE, LAG, ARRIVAL, SEE_EXTERNAL, SEE_VENUE, LEARN, WATCH, LOOK, SEND.
+A message without delay therefore arrives within its instant. This file knows no rule of the market,
+of the strategy or of risk: it is the score, the rooms are the instruments.
 """
 
 from __future__ import annotations
@@ -11,23 +11,28 @@ from __future__ import annotations
 from lablib.kernels import tables as t
 from lablib.kernels.account import mark_to, open_account
 from lablib.kernels.book import open_book
-from lablib.kernels.delay import delay_ns
+from lablib.kernels.crowd import flow_event, open_flow
 from lablib.kernels.exchange import (
+    acknowledge,
     arrive,
     cross_resting,
     publish,
     replace_own,
     requote,
     set_level,
+    touch_moved,
     trade_passes,
     withdraw_own,
 )
+from lablib.kernels.guards import halt, set_watch, start_watch, watch
 from lablib.kernels.jit import kernel
+from lablib.kernels.price import feel
 from lablib.kernels.risk import open_day, release, roll_day, set_cap
 from lablib.kernels.strategy import observe
-from lablib.kernels.trader import halt, learn, look, see_external, see_venue, send
+from lablib.kernels.trader import free_stuck, learn, look, see_external, see_venue, send
+from lablib.kernels.transmit import transmit
 from lablib.kernels.venue import clear_replayed, copy_quote, read_touch, round_ticks
-from lablib.kernels.wire import front, next_due, post
+from lablib.kernels.wire import front, next_due
 from lablib.kernels.wire import take as taken
 
 
@@ -47,6 +52,8 @@ def start(state, params, output):
         if params.venue.model == t.MAKERS:
             state.venue.ladder.dirty = 1
             requote(state, params, output, round_ticks(state.external.px), 0)
+        elif params.venue.model == t.FLOW:
+            open_flow(state, params)
     quote = state.venue.quote
     mark = 2 * round_ticks(state.external.px)
     if quote.bid != t.NO_BID and quote.ask != t.NO_ASK:
@@ -60,6 +67,8 @@ def start(state, params, output):
     seen.ask = quote.ask
     seen.bid_lots = quote.bid_lots
     seen.ask_lots = quote.ask_lots
+    seen.anchor_px = seen.external_px
+    seen.moved_at = t.FAR
     strategy = state.strategy
     strategy.look_ns = t.FAR
     strategy.exit_ns = t.FAR
@@ -67,9 +76,19 @@ def start(state, params, output):
         params.strategy.decision_ns if params.strategy.decision_ns > 0 else t.FAR
     )
     state.risk.halted_at = -1
+    state.risk.peak = params.starting_cash
     open_day(state.risk, state.desk.account, params.risk)
     state.due[t.ROLL] = params.risk.day_ns
     state.due[t.LOOK] = strategy.next_clock_ns
+    set_watch(state, params)
+
+
+@kernel
+def tell_px(message, now, cause, px):
+    """Write a message that tells an external price."""
+    message.info_ns = now
+    message.cause = cause
+    message.x = px
 
 
 @kernel
@@ -77,27 +96,28 @@ def external_tick(state, params, event):
     """The external price has moved: tell us, and tell the makers, each by its own wire."""
     now = state.now_ns
     external = state.external
+    if params.burst_memory_ns > 0.0:
+        feel(external, params.burst_memory_ns, now, event.mark)
     external.px = event.mark
     external.at_ns = now
     external.index = event.ticks
     external.regime = event.lots
     cause = event.ticks
     wire = state.wires[t.EXTERNAL_FEED]
-    delay = delay_ns(params, t.EXTERNAL_FEED, t.EXTERNAL_FEED, cause, 0)
-    message = wire.messages[post(wire, now, delay)]
-    message.info_ns = now
-    message.cause = cause
-    message.x = event.mark
-    state.due[t.SEE_EXTERNAL] = next_due(wire)
+    if params.drills.stale_feed:
+        wire.lost += 1
+    else:
+        at = transmit(state, params, t.EXTERNAL_FEED, t.EXTERNAL_FEED, cause, 0, 0)
+        if at >= 0:
+            tell_px(wire.messages[at], now, cause, event.mark)
+            state.due[t.SEE_EXTERNAL] = next_due(wire)
     if params.venue.model == t.RECORDED:
         return
     wire = state.wires[t.MARKET_LAG]
-    delay = delay_ns(params, t.MARKET_LAG, t.MARKET_LAG, cause, 0)
-    message = wire.messages[post(wire, now, delay)]
-    message.info_ns = now
-    message.cause = cause
-    message.x = event.mark
-    state.due[t.LAG] = next_due(wire)
+    at = transmit(state, params, t.MARKET_LAG, t.MARKET_LAG, cause, 0, 0)
+    if at >= 0:
+        tell_px(wire.messages[at], now, cause, event.mark)
+        state.due[t.LAG] = next_due(wire)
 
 
 @kernel
@@ -106,6 +126,8 @@ def tape_event(state, params, output, event):
     kind = event.kind
     if kind == t.EXTERNAL:
         external_tick(state, params, event)
+    elif kind >= t.FLOW_LIMIT:
+        flow_event(state, params, output, event)
     elif kind == t.LEVEL:
         set_level(state, params, output, (1 - event.side) >> 1, event.ticks, event.lots)
     elif kind == t.SETTLED:
@@ -122,9 +144,15 @@ def tape_event(state, params, output, event):
 
 @kernel
 def price_reaches_venue(state, params, output, message):
-    """The lagged external price has reached whoever makes the venue's price."""
+    """The lagged external price has reached whoever makes the venue's price, unless a newer one has."""
+    if message.cause < state.venue.heard:
+        return
+    state.venue.heard = message.cause
     if params.venue.model == t.MAKERS:
         requote(state, params, output, round_ticks(message.x), message.cause)
+        return
+    if params.venue.model == t.FLOW:
+        state.venue.flow.leader_px = message.x
         return
     quote = state.venue.quote
     bid = quote.bid
@@ -146,11 +174,13 @@ def request(state, params, output, message):
         for at in range(t.N_OWN):
             withdraw_own(state, params, at, t.HALTED)
     elif state.own[message.ref].intent == message.c:
-        if message.kind == t.CANCEL:
+        if state.own[message.ref].status == t.CREATED:
+            acknowledge(state, params, message.ref, t.REFUSED_ACK)  # it has overtaken its order
+        elif message.kind == t.CANCEL:
             withdraw_own(state, params, message.ref, t.OK)
         else:
             replace_own(state, params, output, message.ref, message.a, message.b)
-    if params.venue.model != t.DELAYED_COPY and read_touch(state.venue.quote, state.book):
+    if params.venue.model != t.DELAYED_COPY and touch_moved(state, params, 1):
         publish(state, params, message.cause, 1)
 
 
@@ -209,7 +239,7 @@ def advance(state, params, tape, output, until_ns, last_source, theirs):
             due[t.SEE_EXTERNAL] = next_due(wire)
         elif source == t.SEE_VENUE:
             wire = state.wires[t.VENUE_FEED]
-            see_venue(state, params, wire.messages[front(wire)])
+            see_venue(state, params, output, wire.messages[front(wire)])
             taken(wire)
             due[t.SEE_VENUE] = next_due(wire)
         elif source == t.LOOK:
@@ -230,6 +260,8 @@ def advance(state, params, tape, output, until_ns, last_source, theirs):
             learn(state, params, output, message)
             taken(wire)
             due[t.LEARN] = next_due(wire)
+        elif source == t.WATCH:
+            watch(state, params, output)
         else:
             mark_to(state.desk.account, state.desk.account.mark)
             roll_day(state.risk, state.desk.account, params.risk)
@@ -241,15 +273,18 @@ def retune(state, params):
     """The parameters have changed: what was derived from the old ones is derived anew."""
     set_cap(state.risk, params.risk)
     state.venue.ladder.dirty = 1
+    start_watch(state, params)
+    if not params.drills.stuck_exit:
+        free_stuck(state, params)
 
 
 @kernel
 def command_halt(state, params, output, reason):
     """Somebody pulled the brake."""
-    halt(state, params, output, reason, 0, 0)
+    halt(state, params, output, reason, 0.0, 0.0)
 
 
 @kernel
 def command_release(state):
     """Somebody let go of it."""
-    release(state.risk)
+    release(state.risk, state.desk.account)

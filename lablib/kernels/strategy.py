@@ -63,7 +63,7 @@ def observe(seen, px):
 @kernel
 def size_of(seen, desk, params):
     """Lots of one entry: equity times the order's share, over the seen mid, rounded down."""
-    notional = desk.account.equity * params.risk.max_position_pct * params.risk.size_multiple
+    notional = desk.account.equity * params.risk.max_position_pct * params.drills.size_multiple
     if seen.regime == t.VOLATILE:
         notional *= params.strategy.volatile_size
     lots = notional / (desk.account.mark * (t.MONEY // 2))

@@ -38,6 +38,12 @@ N_LADDER = 64  # levels a maker quotes on each side
 N_MEMORY = 16  # floats an own strategy may keep
 N_PARAMETERS = 8  # floats it may be given
 N_INTENTS = 8  # requests of one look
+N_QUANTILES = 64  # points of an empirical delay's quantile table
+N_JUMPS = 8  # jumps of the external price within one of its intervals
+N_DISTANCES = 16  # distances from the opposite best that order flow has rates for
+N_STRANGERS = 4_096  # flow orders resting on one side; a power of two
+N_METAORDERS = 16  # large orders being worked at once
+N_RATE = 1_024  # orders a rate may allow in one second; a power of two
 SUB_BITS = 7  # histogram: 128 buckets per doubling, relative error below 1/128
 N_BUCKETS = (62 - SUB_BITS) * (1 << SUB_BITS) + (1 << SUB_BITS)
 
@@ -59,10 +65,16 @@ TRADE = 2  # recorded trade: side of the aggressor, ticks, lots
 CLEAR = 3  # recorded book starts over: a snapshot follows
 SETTLED = 4  # the recorded message is complete: the touch may be read
 END = 5  # nothing comes after this
+# Candidates of order flow, thinned by their mark; in this order at one instant, after EXTERNAL.
+FLOW_LIMIT = 6  # side, ticks from the opposite best, lots
+FLOW_MARKET = 7  # side of the aggressor, lots
+FLOW_CANCEL = 8  # side of the order that goes
+FLOW_FOLLOW = 9  # somebody who knows the leader's price looks whether to trade on it; lots
+N_FLOWS = 4  # kinds of candidates, each with its own noise
 
 # Sources of events; at one instant the smaller number goes first (design §2).
-ROLL, TAPE, LAG, ARRIVAL, SEE_EXTERNAL, SEE_VENUE, LEARN, LOOK, SEND = range(9)
-N_SOURCES = 9
+ROLL, TAPE, LAG, ARRIVAL, SEE_EXTERNAL, SEE_VENUE, LEARN, WATCH, LOOK, SEND = range(10)
+N_SOURCES = 10
 
 # Wires.
 MARKET_LAG, ORDER_ENTRY, EXTERNAL_FEED, VENUE_FEED, ACK, DECISION = range(N_WIRES)
@@ -70,10 +82,20 @@ CANCEL_ENTRY = N_WIRES  # its own delay, on the order-entry wire
 N_DELAYS = N_WIRES + 1
 
 # Delay models.
-CONSTANT, UNIFORM, LOGNORMAL = range(3)
+CONSTANT, UNIFORM, LOGNORMAL, GAMMA, EMPIRICAL = range(5)
+LOST = -1  # the delay of a message that never arrives
+
+# Laws of the external price, and of its jumps.
+GBM, BACHELIER, MEAN_REVERSION, JUMPS = range(4)
+NORMAL_JUMPS, DOUBLE_EXPONENTIAL_JUMPS = range(2)
 
 # Venue models.
-DELAYED_COPY, MAKERS, RECORDED = range(3)
+DELAYED_COPY, MAKERS, RECORDED, FLOW = range(4)
+
+# Which queues order flow starts anew after a move of the touch, and how many orders it puts there.
+REDRAW_NEVER, REDRAW_FIXED, REDRAW_GEOMETRIC = range(3)
+# Kinds of flow that may excite themselves.
+LIMITS, MARKETS = range(2)
 
 # Strategy names and exits.
 SELL_IT, HOLD, BUY_IT, CLOSE = -1, 0, 1, 2  # what an own strategy may answer
@@ -87,7 +109,7 @@ CALM, NORMAL, VOLATILE = range(3)
 LIMIT, IOC, MARKET, FOK, POST_ONLY = range(5)
 NEW, CANCEL, HALT, REPLACE = range(4)
 # What a message on the ack wire tells.
-FILL_ACK, DONE_ACK, REPLACED_ACK = range(3)
+FILL_ACK, DONE_ACK, REPLACED_ACK, REFUSED_ACK = range(4)
 
 # Order status.
 CREATED, RECEIVED, RESTING, FILLED, CANCELLED, REJECTED = range(6)
@@ -117,8 +139,12 @@ CREATED, RECEIVED, RESTING, FILLED, CANCELLED, REJECTED = range(6)
     DRAWDOWN,
     LOSS_STREAK,
     STALE_FEED,
-) = range(23)
-N_REASONS = 23
+    STALE_VENUE,
+    FEED_GAP,
+    CROSSED_QUOTES,
+    ORDER_TIMEOUT,
+) = range(27)
+N_REASONS = 27
 REASONS = (
     "",
     "halted",
@@ -143,6 +169,10 @@ REASONS = (
     "drawdown_cap",
     "loss_streak",
     "stale_feed",
+    "stale_venue",
+    "feed_gap",
+    "crossed_quotes",
+    "order_timeout",
 )
 
 # Whose order rests in the book.
@@ -226,9 +256,10 @@ MESSAGE = table(
 WIRE = table(
     ("head", i8),  # messages taken since the start
     ("tail", i8),  # messages put since the start; in flight = tail - head
-    ("last_due_ns", i8),  # nothing overtakes on one wire
+    ("last_due_ns", i8),  # the latest arrival so far: a FIFO message does not come before it
     ("conflated", i8),  # messages that found the wire full and were merged into the last one
     ("peak", i8),  # most in flight at once
+    ("lost", i8),  # messages sent during an outage that loses them
     ("messages", MESSAGE, (N_MESSAGES,)),
 )
 
@@ -238,6 +269,7 @@ EXTERNAL_STATE = table(
     ("at_ns", i8),
     ("index", i8),  # ticks of the external price since the start
     ("regime", i8),
+    ("swing", f8),  # log return of late, older ones forgotten exponentially; 0 where no delay asks
 )
 QUOTE = table(
     ("bid", i8),  # ticks
@@ -252,10 +284,33 @@ LADDER = table(
     ("dirty", i8),  # a level may lack lots: the next refresh looks at every one
     ("slot", i8, (2, N_LADDER)),  # book slot of the level at price p: p % levels; 0 none
 )
+ORDER_FLOW = table(
+    ("at_ns", i8, (N_FLOWS,)),  # the last candidate of each kind: where its tape goes on
+    ("reference", i8, (2,)),  # best bid and best ask, or the last there was
+    ("touch", i8, (2,)),  # where the queues were laid that an empty one replaces
+    ("live", i8, (2,)),  # orders resting, by side
+    ("excitement", f8, (2,)),  # of LIMITS and MARKETS: share of the mean rate owed to past events
+    ("excited_ns", i8, (2,)),  # as of when
+    ("leader_px", f8),  # ticks: the external price as the venue's own traders know it
+    ("mid", i8),  # best bid + best ask, half ticks
+    ("ups", i8),  # moves of the mid
+    ("downs", i8),
+    ("accepted", i8),  # candidates that were events
+    ("thinned", i8),  # and those that were not
+    ("bought", i8),  # market orders, by side
+    ("sold", i8),
+    ("overrun", i8),  # candidates met by an intensity beyond its bound
+    ("crowded", i8),  # cancel candidates met by more orders than their bound
+    ("meta_side", i8, (N_METAORDERS,)),
+    ("meta_left", i8, (N_METAORDERS,)),  # market orders until it is worked off
+    ("slot", i8, (2, N_STRANGERS)),  # book slots of the live orders, dense; their tag is the place
+)
 VENUE = table(
     ("quote", QUOTE),
     ("ladder", LADDER),
+    ("flow", ORDER_FLOW),
     ("updates", i8),  # changes of the touch
+    ("heard", i8),  # index of the newest external price the makers know
     ("trades", i8),  # trades between others
     ("refused", i8),  # makers' or replayed orders the book had no room for
 )
@@ -264,11 +319,13 @@ VENUE = table(
 SEEN = table(
     ("external_px", f8),  # ticks; everything here has travelled a feed
     ("external_ns", i8),  # when that price was made
+    ("external_index", i8),  # and which it was: where messages may overtake, older ones are dropped
     ("bid", i8),
     ("ask", i8),
     ("bid_lots", i8),
     ("ask_lots", i8),
     ("quote_ns", i8),  # when that quote was made
+    ("quote_index", i8),  # and which change of the touch it was
     ("info_ns", i8),  # the newest of both
     ("fast_var", f8),  # squared return of the external price, mean over about 64 ticks
     ("slow_var", f8),  # and over about 4,096
@@ -276,6 +333,10 @@ SEEN = table(
     ("regime", i8),  # our estimate
     ("cause", i8),  # of the newest news, and which of its messages it was
     ("number", i8),
+    ("external_at", i8),  # when the external feed last brought anything, by our clock
+    ("anchor_px", f8),  # external price seen when the venue feed last brought anything, ticks
+    ("moved_at", i8),  # when the external price first stood a tick away from it since, FAR: not yet
+    ("numbered", i8),  # the venue feed's own number of its newest message
 )
 ACCOUNT = table(
     ("start", i8),  # units; cash + position * mark == start + realized + unrealized - fees, always
@@ -302,6 +363,7 @@ DESK = table(
     ("last_order_id", i8),  # ids count from 1
     ("last_intent", i8),
     ("resting", i8),  # own limit orders resting at the venue
+    ("working", i8),  # own orders sent whose end we do not know
 )
 OWN_ORDER = table(
     ("order_id", i8),
@@ -320,7 +382,9 @@ OWN_ORDER = table(
     ("looked_at", i8),
     ("cause", i8),  # of the decision; with `number` the key of every delay this order meets
     ("number", i8),
-    ("acks", i8),
+    ("acks", i8),  # acknowledgements sent
+    ("heard", i8),  # of these, arrived
+    ("done", i8),  # the last word has arrived; earlier ones may still be under way
     ("filled", i8),  # lots, at the venue
     ("known", i8),  # lots, as acknowledged
     ("held_lots", i8),  # filled while the ack wire was crowded: told with the next acknowledgement
@@ -331,6 +395,7 @@ OWN_ORDER = table(
     ("used", i8),
     ("intent", i8),  # which wish it came from: tells an order from the next one in its place
     ("amending", i8),  # cancels and replaces in flight
+    ("stuck", i8),  # the stuck-exit drill holds it back
 )
 MINE = table(  # what an own strategy is shown of itself; with SEEN all it can reach
     ("position", i8),  # lots, as acknowledged
@@ -380,6 +445,14 @@ RISK = table(
     ("day_fees", i8),
     ("cap", i8),  # units the day may lose
     ("overshoot", i8),  # units lost beyond the cap, the most so far on any halted day
+    ("peak", i8),  # units, highest equity we knew of since the latch was last opened
+    ("drawdown_overshoot", i8),  # units fallen beyond the drawdown cap, the most so far
+    ("streak", i8),  # round trips lost in a row
+    ("trip_realized", i8),  # units, when the present round trip began
+    ("trip_fees", i8),
+    ("lost", i8),  # messages of the venue feed found missing since the latch was last opened
+    ("sent", i8),  # new orders sent
+    ("sent_at", i8, (N_RATE,)),  # when order k was sent: k & (N_RATE - 1)
     ("rejected", i8, (N_REASONS,)),
 )
 HISTOGRAM = table(
@@ -411,17 +484,41 @@ STATE = table(
 # ------------------------------------------------------------------------------------- configuration
 DELAY = table(
     ("model", i8),
+    ("steady", i8),  # constant, undisturbed and in order: shift_ns is all there is
+    ("disturbed", i8),  # has bursts or outages
+    ("free", i8),  # its messages may overtake
     ("shift_ns", f8),
-    ("scale_ns", f8),  # uniform: width; lognormal: median
+    ("scale_ns", f8),  # uniform: width; lognormal: median; gamma: mean / shape
     ("sigma", f8),  # lognormal: sd of the log
+    ("gamma_shape", f8),
+    ("log_gamma", f8),  # ln Γ(shape); here, since math.lgamma is not the same compiled and plain
     ("spike_probability", f8),
     ("spike_ns", f8),  # smallest spike
     ("spike_alpha", f8),  # tail exponent of its Pareto law
+    ("burst_factor", f8),  # the delay is multiplied by this; up to 1: no bursts
+    ("burst_swing", f8),  # while the external log return of late is larger than this
+    ("outage_from_ns", i8),
+    ("outage_ns", i8),  # 0: no outage
+    ("outage_every_ns", i8),  # 0: once
+    ("outage_loses", i8),  # what is sent then is lost, else it waits
+    ("points", i8),  # empirical: points of the table
+    ("probability", f8, (N_QUANTILES,)),  # ascending
+    ("quantile_ns", f8, (N_QUANTILES,)),
 )
 EXTERNAL_PARAMS = table(
+    ("model", i8),
     ("interval_ns", i8),
     ("start_ticks", f8),
-    ("sigma", f8),  # sd of the log price over one interval
+    ("sigma", f8),  # sd over one interval: of the log price; bachelier: of the price in ticks
+    ("decay", f8),  # mean reversion: share of the distance that is left after one interval
+    ("jump_rate", f8),  # jumps expected in one interval
+    ("jump_none", f8),  # chance of none: exp(-jump_rate)
+    ("jump_law", i8),
+    ("jump_mean", f8),  # normal: of the log
+    ("jump_sigma", f8),
+    ("jump_up_share", f8),  # double exponential
+    ("jump_up", f8),  # mean of an upward jump
+    ("jump_down", f8),  # and of a downward one, without its sign
     ("regimes", i8),  # 0: always normal
     ("regime_sigma", f8, (3,)),  # multiplier of sigma
     ("regime_stay", f8, (3,)),  # probability of staying over one interval
@@ -435,6 +532,26 @@ VENUE_PARAMS = table(
     ("levels", i8),
     ("level_lots", i8),
     ("fee_rate", i8),  # of FEE_ONE
+)
+FLOW_PARAMS = table(
+    ("distances", i8),
+    ("limit_rate", f8, (N_DISTANCES,)),  # per second and side, by ticks from the opposite best - 1
+    ("cancel_rate", f8, (N_DISTANCES,)),  # per second and order, likewise; the last holds beyond
+    ("cancel_most", f8),  # the largest of them
+    ("cancel_bound", i8),  # orders a side that cancel candidates are drawn for
+    ("market_rate", f8),  # per second and side
+    ("follow_rate", f8),  # per second
+    ("order_lots", i8),  # one order
+    ("mean_orders", f8),  # sizes: geometric with this mean, in orders; 1: always one
+    ("branching", f8, (2,)),  # events an event begets, LIMITS and MARKETS; 0: Poisson
+    ("kick", f8, (2,)),  # what one event adds to the excitement
+    ("decay", f8),  # of the excitement, per ns
+    ("headroom", f8),  # candidates come at this multiple of the mean rate
+    ("metaorders", i8),  # being worked at once; 0: independent signs
+    ("meta_power", f8),  # -1 / tail exponent of their length
+    ("redraw", i8),
+    ("touch_orders", i8, (2,)),  # at the first bid, at the first ask when queues are laid
+    ("depth_orders", i8, (N_DISTANCES,)),  # at the levels behind
 )
 STRATEGY_PARAMS = table(
     ("name", i8),
@@ -450,18 +567,42 @@ RISK_PARAMS = table(
     ("max_position_pct", f8),
     ("max_gross_pct", f8),
     ("daily_loss_cap_pct", f8),
-    ("size_multiple", f8),  # the oversized-order drill: sizing times this, the check left as it is
     ("check_notional", i8),
     ("day_ns", i8),
     ("flatten_on_halt", i8),
     ("rearm_each_day", i8),
+    # Checks of an entry before it leaves; 0 is off.
+    ("max_open_orders", i8),
+    ("max_orders_per_s", i8),  # at most N_RATE
+    ("price_collar_pct", f8),
+    ("refuse_crossed", i8),
+    # Guards that latch; 0 is off.
+    ("drawdown_cap_pct", f8),
+    ("max_loss_streak", i8),
+    ("max_lost_messages", i8),
+    ("stale_external_ns", i8),
+    ("stale_venue_ns", i8),
+    ("order_timeout_ns", i8),
+    ("check_books", i8),
+)
+DRILL_PARAMS = table(
+    ("stale_feed", i8),  # the external source sends us nothing
+    ("feed_gap", f8),  # share of the venue feed's messages that are lost
+    ("duplicate_order", i8),  # every entry goes out twice
+    ("stuck_exit", i8),  # exits do not leave us
+    ("size_multiple", f8),  # sizing goes wrong by this factor, the notional check does not
+    ("latency_spike_ns", i8),  # on top of every order-entry and acknowledgement delay
+    ("crossed_quotes", i8),  # ticks by which the bid reaches us above the ask
 )
 PARAMS = table(
     ("external", EXTERNAL_PARAMS),
     ("venue", VENUE_PARAMS),
+    ("flow", FLOW_PARAMS),
     ("delays", DELAY, (N_DELAYS,)),
+    ("burst_memory_ns", f8),  # how long the return of late reaches back; 0: no delay has bursts
     ("strategy", STRATEGY_PARAMS),
     ("risk", RISK_PARAMS),
+    ("drills", DRILL_PARAMS),
     ("starting_cash", i8),  # units
     ("tick_px", f8),  # currency of one tick
     ("unit_value", f8),  # currency of one money unit
@@ -513,6 +654,9 @@ FILL = table(
     ("is_exit", i8),
     ("fee_units", i8),
 )
+# What latched, and how far it had come. Value and limit are in currency of DAILY_LOSS and DRAWDOWN, in
+# milliseconds of STALE_FEED, STALE_VENUE and ORDER_TIMEOUT, a count of LOSS_STREAK and FEED_GAP, of
+# INVARIANT the currency the books are off by, or where they agree the lots that cannot be; 0 of MANUAL.
 RISK_EVENT = table(("t_ns", i8), ("reason", i8), ("value", f8), ("limit", f8))
 
 

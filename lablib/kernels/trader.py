@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from lablib.kernels import tables as t
 from lablib.kernels.account import mark_to, settle
-from lablib.kernels.delay import delay_ns
+from lablib.kernels.guards import (
+    ask_look,
+    enter,
+    guard_equity,
+    guard_fill,
+    hear_external,
+    hear_venue,
+)
 from lablib.kernels.histogram import record
 from lablib.kernels.jit import kernel
-from lablib.kernels.risk import breached, day_loss, latch, may_send
+from lablib.kernels.risk import count_sent, may_send
 from lablib.kernels.strategy import decide, observe, size_of
-from lablib.kernels.wire import next_due, post, room
+from lablib.kernels.transmit import transmit
+from lablib.kernels.wire import next_due, room
 
 _GENERATION = 16  # orders one cause may have before an order's own news causes the next
+_TWICE = _GENERATION // 2  # an entry sent twice is keyed this far behind itself
 
 
 @kernel
@@ -37,31 +46,35 @@ def note_news(state, params, info_ns, cause, number):
 
 
 @kernel
-def ask_look(state):
-    """Look at the market within this instant."""
-    state.strategy.look_ns = state.now_ns
-    state.due[t.LOOK] = state.now_ns
-
-
-@kernel
 def see_external(state, params, message):
-    """An external price has arrived."""
+    """An external price has arrived; one that was overtaken by a newer one is dropped."""
+    if message.cause < state.seen.external_index:
+        return
+    state.seen.external_index = message.cause
     observe(state.seen, message.x)
     state.seen.external_ns = message.info_ns
+    hear_external(state)
     note_news(state, params, message.info_ns, message.cause, 0)
 
 
 @kernel
-def see_venue(state, params, message):
-    """A venue quote has arrived."""
+def see_venue(state, params, output, message):
+    """A venue quote has arrived; one that was overtaken by a newer one is dropped."""
     seen = state.seen
+    if message.ref < seen.quote_index:
+        return
+    seen.quote_index = message.ref
     seen.bid = message.a
     seen.ask = message.b
     seen.bid_lots = message.c
     seen.ask_lots = message.d
     seen.quote_ns = message.info_ns
+    if params.drills.crossed_quotes > 0 and seen.ask != t.NO_ASK:
+        seen.bid = seen.ask + params.drills.crossed_quotes
+    hear_venue(state, params, output, message.ref)
     if seen.bid != t.NO_BID and seen.ask != t.NO_ASK:
         mark_to(state.desk.account, seen.bid + seen.ask)
+        guard_equity(state, params, output)
     note_news(state, params, message.info_ns, message.cause, _GENERATION // 2)
 
 
@@ -104,10 +117,13 @@ def intend(state, params, intent, cause, number):
     own.cause = cause
     own.number = number
     own.acks = 0
+    own.heard = 0
+    own.done = 0
     own.filled = 0
     own.known = 0
     own.slot = 0
     own.amending = 0
+    own.stuck = 0
     desk.last_intent += 1
     own.intent = desk.last_intent
     if own.side > 0:
@@ -136,8 +152,7 @@ def amend(state, params, intent, cause, number):
 def think(state, params, act, at, lots, limit_ticks, cause, number):
     """Put a request on the wire of our own thinking."""
     wire = state.wires[t.DECISION]
-    delay = delay_ns(params, t.DECISION, t.DECISION, cause, number)
-    message = wire.messages[post(wire, state.now_ns, delay)]
+    message = wire.messages[transmit(state, params, t.DECISION, t.DECISION, cause, number, 0)]
     message.kind = act
     message.ref = at
     message.info_ns = state.seen.info_ns
@@ -171,6 +186,7 @@ def close_order(state, output, at):
     forget(state, at, own.lots - own.known)
     desk = state.desk
     desk.open_orders -= 1
+    desk.working -= 1
     half = (1 - own.side) >> 1
     if desk.quote[half] == at + 1:
         desk.quote[half] = 0
@@ -202,14 +218,16 @@ def send(state, params, output, message):
         return
     own = state.own[message.ref]
     wire = state.wires[t.ORDER_ENTRY]
-    if not own.used or own.intent != message.c or own.order_id == 0:
+    if not own.used or own.intent != message.c:
         return  # its order is done with
+    if own.order_id == 0:
+        own.amending -= 1  # thought of faster than its order, which has not left yet
+        return
     if room(wire) <= 1:
         state.risk.rejected[t.WIRE_FULL] += 1
         own.amending -= 1
         return
-    delay = delay_ns(params, t.CANCEL_ENTRY, t.CANCEL_ENTRY, message.cause, message.d)
-    letter = wire.messages[post(wire, state.now_ns, delay)]
+    letter = wire.messages[enter(state, params, t.CANCEL_ENTRY, message.cause, message.d)]
     letter.kind = message.kind
     letter.ref = message.ref
     letter.cause = message.cause
@@ -223,7 +241,11 @@ def send(state, params, output, message):
 def send_order(state, params, output, at):
     """Check a new order against the limits as they stand now, and send it."""
     own = state.own[at]
+    if own.is_exit and params.drills.stuck_exit:
+        own.stuck = 1
+        return
     desk = state.desk
+    desk.working += 1
     desk.last_order_id += 1
     own.order_id = desk.last_order_id
     own.created_at = state.now_ns
@@ -233,7 +255,7 @@ def send_order(state, params, output, at):
         lots = min(own.lots, size_of(state.seen, desk, params))
         forget(state, at, own.lots - lots)
         own.lots = lots
-    reason = may_send(state.risk, desk, params.risk, own)
+    reason = may_send(state.risk, desk, state.seen, params.risk, own, state.now_ns)
     wire = state.wires[t.ORDER_ENTRY]
     if reason == t.OK and room(wire) <= 1:  # the last place is the kill switch's
         reason = t.WIRE_FULL
@@ -243,36 +265,23 @@ def send_order(state, params, output, at):
         state.risk.rejected[reason] += 1
         close_order(state, output, at)
         return
-    delay = delay_ns(params, t.ORDER_ENTRY, t.ORDER_ENTRY, own.cause, own.number)
-    message = wire.messages[post(wire, state.now_ns, delay)]
+    message = wire.messages[enter(state, params, t.ORDER_ENTRY, own.cause, own.number)]
     message.kind = t.NEW
     message.ref = at
     message.cause = own.cause
     message.info_ns = own.info_ns
+    count_sent(state.risk, state.now_ns)
     state.due[t.ARRIVAL] = next_due(wire)
 
 
 @kernel
-def halt(state, params, output, reason, value, limit):
-    """Latch the kill switch; the word travels to the venue behind the orders already sent."""
-    if not latch(state.risk, reason, state.now_ns):
-        return
-    row = output.risk_events[output.cursor.risk_events]
-    output.cursor.risk_events += 1
-    row.t_ns = state.now_ns
-    row.reason = reason
-    row.value = value * params.unit_value
-    row.limit = limit * params.unit_value
-    wire = state.wires[t.ORDER_ENTRY]
-    cause = state.seen.cause
-    number = _GENERATION - 1 + _GENERATION * state.risk.halts
-    delay = delay_ns(params, t.CANCEL_ENTRY, t.CANCEL_ENTRY, cause, number)
-    message = wire.messages[post(wire, state.now_ns, delay)]
-    message.kind = t.HALT
-    message.ref = -1
-    message.cause = cause
-    state.due[t.ARRIVAL] = next_due(wire)
-    ask_look(state)
+def free_stuck(state, params):
+    """The stuck-exit drill is over: what it held back is thought over again, and leaves."""
+    for at in range(t.N_OWN):
+        own = state.own[at]
+        if own.used and own.stuck:
+            own.stuck = 0
+            think(state, params, t.NEW, at, 0, 0, own.cause, own.number)
 
 
 @kernel
@@ -282,15 +291,14 @@ def learn(state, params, output, message):
     own = state.own[at]
     account = state.desk.account
     if message.a > 0:
+        before = account.position
         settle(account, own.side, message.a, message.b, message.c)
         own.known += message.a
         forget(state, at, message.a)
         if own.filled_at < 0:
             own.filled_at = state.now_ns
             record(state.latency[t.END_TO_END_LATENCY], state.now_ns - own.info_ns)
-        if breached(state.risk, account) and not state.risk.halted:
-            loss = day_loss(state.risk, account)
-            halt(state, params, output, t.DAILY_LOSS, loss, state.risk.cap)
+        guard_fill(state, params, output, before)
         # What we hold has changed: exits are checked again, keyed as this order's next generation.
         state.seen.cause = own.cause >> 1
         state.seen.number = (own.number // _GENERATION + 1) * _GENERATION
@@ -299,10 +307,16 @@ def learn(state, params, output, message):
         else:
             ask_look(state)
     forget(state, at, message.d)  # lots a replace took off
+    own.heard += 1
     if message.kind == t.DONE_ACK:
-        close_order(state, output, at)
+        own.done = 1
     elif message.kind == t.REPLACED_ACK:
         own.amending -= 1
+    elif message.kind == t.REFUSED_ACK:
+        own.amending -= 1
+        state.risk.rejected[t.UNKNOWN_ORDER] += 1
+    if own.done and own.heard == own.acks:  # on a free wire the last word may overtake a fill
+        close_order(state, output, at)
 
 
 @kernel
@@ -339,6 +353,8 @@ def look(state, params, output, theirs):
             intend(state, params, intent, cause, number)
         else:
             intend(state, params, intent, cause, number + 1 + k)
+            if params.drills.duplicate_order:
+                intend(state, params, intent, cause, number + 1 + k + _TWICE)
             if rules.exit == t.EXIT_TIME:
                 strategy.overdue = 0
                 strategy.exit_ns = now + rules.exit_after_ns

@@ -1,8 +1,9 @@
-"""Messages in flight on one wire: first in, first out, bounded.
+"""Messages in flight on one wire: in order of arrival, bounded.
 
-Arrival is the later of the previous arrival and sent + delay: nothing overtakes on one wire. A wire
-that is full does not grow: `post` hands back the newest message to be merged into (a feed's newest
-news replaces it, an acknowledgement adds to it), and counts that.
+Arrival is the later of the previous arrival and sent + delay: nothing overtakes on one wire. A free
+message arrives at sent + delay whatever else is under way; the ring stays in order of arrival, and
+equals keep the order they were sent in. A wire that is full does not grow: `post` hands back the
+message that would arrive last to be written over (a feed's newest news replaces it), and counts that.
 """
 
 from __future__ import annotations
@@ -22,23 +23,52 @@ def room(wire):
 @kernel
 def post(wire, now_ns, delay):
     """Send one message: returns the index to write it at. Sets due and sent times only."""
-    due = now_ns + delay
-    if due < wire.last_due_ns:
-        due = wire.last_due_ns
+    due = max(now_ns + delay, wire.last_due_ns)
     wire.last_due_ns = due
-    in_flight = wire.tail - wire.head
-    if in_flight >= t.N_MESSAGES:
-        wire.conflated += 1
-        at = (wire.tail - 1) & _MASK
-    else:
-        at = wire.tail & _MASK
-        wire.tail += 1
-        if in_flight + 1 > wire.peak:
-            wire.peak = in_flight + 1
+    at = last_place(wire)
     message = wire.messages[at]
     message.due_ns = due
     message.sent_ns = now_ns
     return at
+
+
+@kernel
+def post_free(wire, now_ns, delay):
+    """Send one message that may overtake others."""
+    due = now_ns + delay
+    wire.last_due_ns = max(due, wire.last_due_ns)
+    last_place(wire)
+    at = make_way(wire, due)
+    message = wire.messages[at]
+    message.due_ns = due
+    message.sent_ns = now_ns
+    return at
+
+
+@kernel
+def last_place(wire):
+    """Index behind every message in flight; of the last one where the wire is full."""
+    in_flight = wire.tail - wire.head
+    if in_flight >= t.N_MESSAGES:
+        wire.conflated += 1
+    else:
+        wire.tail += 1
+        if in_flight + 1 > wire.peak:
+            wire.peak = in_flight + 1
+    return (wire.tail - 1) & _MASK
+
+
+@kernel
+def make_way(wire, due):
+    """Move every message that arrives after `due` back one place; returns the place this leaves.
+
+    The last place is written over. At most N_MESSAGES moves, in practice as many as are overtaken.
+    """
+    at = wire.tail - 1
+    while at > wire.head and wire.messages[(at - 1) & _MASK].due_ns > due:
+        wire.messages[at & _MASK] = wire.messages[(at - 1) & _MASK]
+        at -= 1
+    return at & _MASK
 
 
 @kernel

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from lablib.errors import ConfigError
 
-PRICE, REGIME = range(2)  # sources
+PRICE, REGIME, JUMP_COUNT, JUMP_SIZE = range(4)  # sources
+FLOW = 16  # the first source of order flow; one each for the kinds of candidates
 BLOCK = 8_192  # numbers in a block
 
 
@@ -34,9 +35,9 @@ def normals(seed: int, source: int, block: int) -> NDArray[np.float64]:
     return generator(seed, source, block).standard_normal(BLOCK)
 
 
-def uniforms(seed: int, source: int, block: int) -> NDArray[np.float64]:
-    """Uniforms in [0, 1) of one block, shape (BLOCK,)."""
-    return generator(seed, source, block).random(BLOCK)
+def uniforms(seed: int, source: int, block: int, each: int = 1) -> NDArray[np.float64]:
+    """Uniforms in [0, 1) of one block, `each` of them a number, shape (BLOCK * each,)."""
+    return generator(seed, source, block).random(BLOCK * each)
 
 
 def delay_key(seed: int) -> tuple[int, int]:

@@ -1,41 +1,92 @@
-"""The synthetic market: external ticks, a block at a time, from keyed noise."""
+"""The synthetic market: external ticks and order flow, a block at a time, from keyed noise."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from lablib.kernels import tables as t
 from lablib.kernels.price import external_path
+from lablib.kernels.tape import merge
 from lablib.tape import noise
+from lablib.tape.flow import FlowSource
 
 
 class SyntheticTape:
-    """A tape that never ends, a pure function of (external settings, seed, where it starts).
+    """A tape that never ends, a pure function of (settings of the market, seed, where it starts).
 
-    It keeps no place of its own: `events_after` is told where the price stands, so that a tape can be
-    continued from any checkpoint, or under other settings from any tick.
+    It keeps no place of its own: `events_after` is told what has been played, so that a tape can be
+    continued from any checkpoint, or under other settings from any event.
     """
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self._block = -1
         self._normals = np.empty(0)
+        self._rules = b""
+        self._flows: list[FlowSource] = []
 
-    def events_after(self, params: np.record, external: np.record) -> np.ndarray:
-        """The events after `external` (a `tables.EXTERNAL_STATE`) up to the end of its noise block.
+    def events_after(self, params: np.record, state: Any) -> NDArray[Any]:
+        """The events that come next after those a `tables.STATE` has seen.
 
         Returns
         -------
-        A `tables.TAPE_EVENT` array, never empty.
+        A `tables.TAPE_EVENT` array, never empty: up to the first end of a block of any source.
         """
-        block, offset = divmod(int(external.index), noise.BLOCK)
+        if params.venue.model != t.FLOW:
+            return self._external(params.external, state.external, t.FAR)
+        if params.flow.tobytes() != self._rules:
+            self._rules = params.flow.tobytes()
+            kinds = range(t.FLOW_LIMIT, t.FLOW_LIMIT + t.N_FLOWS)
+            flows = (FlowSource(self.seed, kind, params.flow.copy()) for kind in kinds)
+            self._flows = [flow for flow in flows if flow.rate > 0]
+        return self._with_flow(params.external, state["external"], state["venue"]["flow"]["at_ns"])
+
+    def _external(self, params: Any, external: Any, end_ns: int) -> NDArray[Any]:
+        """External ticks up to the end of their noise block, or up to `end_ns` where that is earlier."""
+        index = int(external["index"])
+        count = max(0, end_ns // int(params["interval_ns"]) - index)
+        if count == 0:
+            return np.empty(0, t.TAPE_EVENT)
+        block, offset = divmod(index, noise.BLOCK)
         if block != self._block:
             self._block, self._normals = block, noise.normals(self.seed, noise.PRICE, block)
-        normals = self._normals[offset:]
-        if params.regimes:
-            regimes = noise.uniforms(self.seed, noise.REGIME, block)[offset:]
+        normals = self._normals[offset : offset + count]
+        if params["regimes"]:
+            regimes = noise.uniforms(self.seed, noise.REGIME, block)[offset : offset + count]
         else:
             regimes = normals  # not read
+        counts = sizes = normals  # not read either
+        if params.model == t.JUMPS:
+            counts = noise.uniforms(self.seed, noise.JUMP_COUNT, block)[offset:]
+            sizes = noise.uniforms(self.seed, noise.JUMP_SIZE, block, t.N_JUMPS)
+            sizes = sizes[offset * t.N_JUMPS :]
         events = np.empty(normals.size, t.TAPE_EVENT)
-        external_path(params, external.copy(), normals, regimes, events)
+        external_path(params, external.copy(), normals, regimes, counts, sizes, events)
         return events
+
+    def _with_flow(self, params: Any, external: Any, played: Any) -> NDArray[Any]:
+        """External ticks and candidates merged, up to the first end of a block of any of them."""
+        block_ns = noise.BLOCK * int(params["interval_ns"])
+        ticks_end_ns = (int(external["index"]) // noise.BLOCK + 1) * block_ns
+        played_ns = played.tolist()
+        # At the last instant played there may be more to come, of the sources behind in order.
+        from_ns = max(0, int(external["at_ns"]) - 1, max(played_ns) - 1)
+        while True:
+            pieces, end_ns = [], ticks_end_ns
+            for flow in self._flows:
+                after_ns = max(from_ns, played_ns[flow.kind - t.FLOW_LIMIT])
+                drawn, drawn_end_ns = flow.after(from_ns, after_ns)
+                pieces.append((drawn, after_ns))
+                end_ns = min(end_ns, drawn_end_ns)
+            events = self._external(params, external, end_ns)
+            for drawn, after_ns in pieces:
+                first, last = np.searchsorted(drawn["time_ns"], (after_ns, end_ns), "right")
+                merged = np.empty(events.size + last - first, t.TAPE_EVENT)
+                merge(events, drawn[first:last], merged)
+                events = merged
+            if events.size:
+                return events
+            from_ns = end_ns

@@ -1,4 +1,4 @@
-"""The column of controls: run, scenario, sliders. It tells one function what a person asked for.
+"""The column of controls: run, scenario, sliders, switches. It tells one function what a person asked for.
 
 Nothing here validates or simulates. `show` makes the controls stand where the config stands without
 being taken for a person's wish.
@@ -17,7 +17,7 @@ import ipywidgets as W  # noqa: N812 - the name its own manual uses
 from lablib.config import SimConfig
 from lablib.presets import SCENARIOS
 from lablib.widgets.dials import Dial
-from lablib.widgets.knobs import knobs
+from lablib.widgets.knobs import Switch, knobs, switches
 from lablib.widgets.panels import assign
 
 SPEEDS = {
@@ -55,6 +55,7 @@ GROUPS = {
         "risk.daily_loss_cap_pct",
     ),
 }
+FOLDS = {"Order flow": "flow.", "Checks and guards": "risk.", "Drills": "drills."}  # by section
 CUSTOM = "custom"
 
 Act = Callable[[str, Any], None]
@@ -105,6 +106,7 @@ class Controls:
         }
         for dial in self.dials.values():
             dial.slider.observe(self._turned(dial), "value")
+        self.switches = {one.path: self._switch(one) for one in switches(type(config))}
         self._about = W.HTML()
         self._link = W.HTML()
         self.status = W.HTML()
@@ -134,6 +136,19 @@ class Controls:
         choice.observe(self._told(name.lower()), "value")
         return choice
 
+    def _switch(self, switch: Switch) -> Any:
+        box = W.Checkbox(False, description=switch.label, tooltip=switch.tooltip, indent=False)
+        box.add_class("lrl-" + switch.path.replace(".", "-").replace("_", "-"))
+        box.observe(self._flipped(switch.path), "value")
+        return box
+
+    def _flipped(self, path: str) -> Callable[[Any], None]:
+        def tell(change: Any) -> None:
+            if not self._quiet:
+                self._act("set", (path, change["new"]))
+
+        return tell
+
     def _told(self, name: str) -> Callable[[Any], None]:
         def tell(change: Any) -> None:
             if not self._quiet:
@@ -156,8 +171,13 @@ class Controls:
         for title, paths in GROUPS.items():
             parts += [_heading(title), *(self.dials[path].box for path in paths)]
         main = {path for paths in GROUPS.values() for path in paths}
-        others = [dial.box for path, dial in self.dials.items() if path not in main]
-        more = W.Accordion([W.VBox(others)], titles=("More settings",))
+        boxes: dict[str, list[Any]] = {title: [] for title in ("More settings", *FOLDS)}
+        everything = {path: dial.box for path, dial in self.dials.items()} | self.switches
+        for path, box in everything.items():
+            if path not in main:
+                fold = next((name for name, of in FOLDS.items() if path.startswith(of)), None)
+                boxes[fold or "More settings"].append(box)
+        more = W.Accordion([W.VBox(each) for each in boxes.values()], titles=tuple(boxes))
         more.add_class("lrl-more")
         column = W.VBox([*parts, more, self.status])
         column.add_class("lrl-card")
@@ -177,6 +197,8 @@ class Controls:
         with self._quietly():
             for path, dial in self.dials.items():
                 dial.show(config.get(path))
+            for path, box in self.switches.items():
+                assign(box, value=config.get(path))
             assign(self.seed, value=str(seed))
             self.name(preset)
 
@@ -190,10 +212,12 @@ class Controls:
         assign(self._about, value=f'<div class="lrl-note" title="{tip}">{escape(title)}</div>')
 
     def put_back(self, path: str, value: Any) -> None:
-        """Return one slider to what the config holds."""
-        if path in self.dials:
-            with self._quietly():
+        """Return one slider or switch to what the config holds."""
+        with self._quietly():
+            if path in self.dials:
                 self.dials[path].show(value)
+            elif path in self.switches:
+                assign(self.switches[path], value=value)
 
     def link(self, query: str) -> None:
         """Offer the scenario as an address."""

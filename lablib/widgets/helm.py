@@ -14,7 +14,7 @@ from lablib.errors import ConfigError, LabError
 from lablib.kernels import tables as t
 from lablib.presets import SCENARIOS
 from lablib.widgets import permalink
-from lablib.widgets.knobs import knobs
+from lablib.widgets.knobs import knobs, switches
 
 if TYPE_CHECKING:
     from lablib.session import Session
@@ -91,15 +91,17 @@ class Helm:
             self.next_config.replace({path: value})  # alone it may fit, beside what waits not
             if self.fresh:
                 self.session.reset(self.config.replace({path: value}))
-                return Outcome(path, value, NEW, f"{path} = {value:g}")
+                return Outcome(path, value, NEW, f"{path} = {_word(value)}")
             if path not in _LIVE:
                 self.staged[path] = value
-                return Outcome(path, value, WAITS, f"{path} = {value:g} waits for the next reset")
+                return Outcome(
+                    path, value, WAITS, f"{path} = {_word(value)} waits for the next reset"
+                )
             command = self.session.set(path, value)
             self.staged.pop(path, None)
         except LabError as error:
             return Outcome(path, self._value(path), REFUSED, str(error))
-        return Outcome(path, command.value, LIVE, f"{path} = {value:g}")
+        return Outcome(path, command.value, LIVE, f"{path} = {_word(value)}")
 
     def _value(self, path: str) -> Any:
         try:
@@ -129,7 +131,15 @@ class Helm:
         self.session.reset(config, self.seed)
 
 
-_LIVE = frozenset(knob.path for knob in knobs() if knob.live)
+def _word(value: float | bool) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:g}"
+
+
+_LIVE = frozenset(knob.path for knob in knobs() if knob.live) | frozenset(
+    switch.path for switch in switches() if switch.live
+)
 
 
 def open_session(config: SimConfig, seed: int) -> Session:

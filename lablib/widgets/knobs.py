@@ -1,4 +1,4 @@
-"""Which config fields deserve a slider, and how their values read: all of it from the models themselves.
+"""Which config fields deserve a slider or a switch, and how their values read: all of it from the models themselves.
 
 Fractions read as percent or basis points, and a delay model as its median and its law. Knows no widget.
 """
@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from lablib.config import SimConfig
+from lablib.delays import DelayModel
 
 LABELS = {
     "latency.order_entry_ms": "Order entry",
@@ -27,7 +28,32 @@ LABELS = {
     "risk.max_position_pct": "Order size",
     "risk.max_gross_pct": "Gross limit",
     "risk.daily_loss_cap_pct": "Daily loss cap",
-    "risk.size_multiple": "Oversize drill",
+    "risk.max_open_orders": "Open at most",
+    "risk.max_orders_per_s": "Sent at most",
+    "risk.price_collar_pct": "Price collar",
+    "risk.drawdown_cap_pct": "Drawdown cap",
+    "risk.max_loss_streak": "Lost in a row",
+    "risk.stale_external_ms": "Silent source",
+    "risk.stale_venue_ms": "Silent venue",
+    "risk.max_lost_messages": "Lost at most",
+    "risk.order_timeout_ms": "Answer within",
+    "risk.flatten_on_halt": "Flatten on a halt",
+    "risk.rearm_each_day": "Re-arm each day",
+    "risk.check_notional": "Check each order's notional",
+    "risk.refuse_crossed": "Refuse on crossed quotes",
+    "risk.check_books": "Check the books",
+    "drills.feed_gap": "Feed gap",
+    "drills.size_multiple": "Oversize",
+    "drills.latency_spike_ms": "Latency spike",
+    "drills.crossed_quotes": "Cross quotes by",
+    "drills.stale_feed": "Silence the external feed",
+    "drills.duplicate_order": "Send every entry twice",
+    "drills.stuck_exit": "Hold exits back",
+    "flow.market_rate": "Market orders",
+    "flow.follow_rate": "Followers",
+    "flow.speed": "Flow speed",
+    "flow.market_branching": "Markets excite",
+    "flow.limit_branching": "Limits excite",
     "external.volatility_bps": "Volatility",
     "external.interval_ms": "Price every",
     "venue.fee_bps": "Fee",
@@ -84,15 +110,58 @@ class Knob:
         return round(value) if self.whole else value
 
 
+@dataclass(frozen=True)
+class Switch:
+    """A field that is on or off and deserves a box to tick.
+
+    Attributes
+    ----------
+    path
+        Dotted name of the field.
+    live
+        Whether a running market takes it; otherwise it waits for the next reset.
+    """
+
+    path: str
+    help: str
+    live: bool
+
+    @property
+    def label(self) -> str:
+        """What stands beside the box."""
+        return LABELS.get(self.path) or self.path.rpartition(".")[2].replace("_", " ").capitalize()
+
+    @property
+    def tooltip(self) -> str:
+        """What the field means, and when a change takes effect."""
+        when = "at once" if self.live else "at the next reset"
+        return f"{self.help}; takes effect {when}. ({self.path})"
+
+
 def knobs(config: type[BaseModel] = SimConfig, prefix: str = "") -> Iterator[Knob]:
     """Every field that its model gives a range to, in the order of the models."""
+    for path, info in _described(config, prefix):
+        if "low" in info.json_schema_extra:
+            yield _knob(path, info)
+
+
+def switches(config: type[BaseModel] = SimConfig, prefix: str = "") -> Iterator[Switch]:
+    """Every field that its model calls a switch, in the order of the models."""
+    for path, info in _described(config, prefix):
+        extra = info.json_schema_extra
+        if "switch" in extra:
+            yield Switch(path, info.description or "", bool(extra["live"]))
+
+
+def _described(config: type[BaseModel], prefix: str) -> Iterator[tuple[str, Any]]:
+    """Every field whose model says how to show it."""
     for name, info in config.model_fields.items():
         path = f"{prefix}{name}"
         kind = info.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield from knobs(kind, f"{path}.")
-        elif isinstance(info.json_schema_extra, dict) and "low" in info.json_schema_extra:
-            yield _knob(path, info)
+            yield from _described(kind, f"{path}.")
+        elif isinstance(info.json_schema_extra, dict):
+            yield path, info
 
 
 def _knob(path: str, info: FieldInfo) -> Knob:
@@ -114,32 +183,29 @@ def _knob(path: str, info: FieldInfo) -> Knob:
 
 
 def typical(value: Any) -> float:
-    """A plain number for a delay: itself, or the median of its model."""
-    if isinstance(value, BaseModel):
-        data = value.model_dump()
-        if "median_ms" in data:
-            return float(data["shift_ms"] + data["median_ms"])
-        if "base_ms" in data:
-            return float(data["base_ms"] + data["jitter_ms"] / 2)
-        return float(data["ms"])
-    return float(value)
+    """A plain number for a delay: itself, or what is typical of its model."""
+    return float(value.typical_ms if isinstance(value, DelayModel) else value)
 
 
 def law(value: Any) -> str:
     """A delay model in words, empty for a plain number.
 
-    >>> from lablib.config import Lognormal
+    >>> from lablib.delays import Lognormal
     >>> law(Lognormal(median_ms=20, sigma=0.5, shift_ms=5))
     'lognormal, median 25 ms, σ 0.5'
     """
-    if not isinstance(value, BaseModel):
+    if not isinstance(value, DelayModel):
         return ""
     data = value.model_dump()
-    text = f"{data['model']}, median {typical(value):g} ms"
+    text = f"{data['model']}, {value.TYPICAL} {typical(value):g} ms"
     if data.get("sigma"):
         text += f", σ {data['sigma']:g}"
     if data.get("jitter_ms"):
         text += f", ±{data['jitter_ms'] / 2:g}"
     if data.get("spike_probability"):
         text += f", spikes {100 * data['spike_probability']:g} %"
+    if value.burst_factor > 1:
+        text += f", bursts × {value.burst_factor:g}"
+    if value.outage_s:
+        text += f", outages of {value.outage_s:g} s"
     return text

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from lablib.config import SimConfig
 from lablib.errors import ConfigError
+from lablib.measured import no_files
 from lablib.presets import SCENARIOS
 from lablib.widgets.knobs import knobs
 
@@ -88,7 +89,8 @@ def _read_field(scene: Scene, path: str, word: str) -> None:
     except (ValueError, RecursionError):
         value = word
     try:
-        scene.config = scene.config.replace({path: value})
+        with no_files():
+            scene.config = scene.config.replace({path: value})
     except ConfigError as error:
         if not _bring_in(scene, path, value):
             scene.complaints.append(f"left out: {error}")

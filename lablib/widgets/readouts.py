@@ -180,8 +180,7 @@ def _row(t_ns: int, what: str, row: Any) -> str:
             text,
         ]
     elif what == "risk":
-        text = f"{reason(int(row['reason']))}: {row['value']:,.2f} against a limit of {row['limit']:,.2f}"
-        cells[-1] = text
+        cells[-1] = _breach(row)
     else:
         cells[-1] = str(row)
     order, who, lots, price, text = map(escape, cells)
@@ -204,6 +203,21 @@ def _fate(row: Any) -> str:
             f", {milliseconds((row['acted_at'] - row['created_at']) / t.NS_PER_MS)} to the match"
         )
     return text
+
+
+_UNITS = {
+    **dict.fromkeys((t.STALE_FEED, t.STALE_VENUE, t.ORDER_TIMEOUT), " ms"),
+    t.LOSS_STREAK: " round trips",
+    t.FEED_GAP: " messages",
+}
+
+
+def _breach(row: Any) -> str:
+    why = int(row["reason"])
+    if why == t.MANUAL:
+        return reason(why)
+    unit = _UNITS.get(why, "")
+    return f"{reason(why)}: {row['value']:,.2f}{unit} against a limit of {row['limit']:,.2f}{unit}"
 
 
 def status(lines: Sequence[str], *, bad: bool = False) -> str:

@@ -58,13 +58,13 @@ def test_a_scenario_that_is_chosen_stays_as_it_is(page):
 
 def test_a_setting_the_run_is_built_on_says_that_it_waits_and_comes_with_the_reset(page):
     page.play()
-    page.tab.locator(".lrl-more .jupyter-widget-Collapse-header").click()
+    page.tab.locator(".lrl-more .jupyter-widget-Collapse-header").first.click()
     page.nudge("strategy.decision_interval_ms")
     page.tab.wait_for_function("document.body.innerText.includes('waits for the next reset')")
     page.press("reset")
     page.tab.wait_for_function("!document.body.innerText.includes('waits for the next reset')")
     assert "strategy.decision_interval_ms" in page.tab.locator(".lrl-link a").get_attribute("href")
-    page.tab.locator(".lrl-more .jupyter-widget-Collapse-header").click()
+    page.tab.locator(".lrl-more .jupyter-widget-Collapse-header").first.click()
 
 
 def test_a_halt_by_hand_shows_a_banner_with_its_reason_and_can_be_released(page):

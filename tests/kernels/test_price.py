@@ -26,7 +26,8 @@ def walk(changes: dict[str, Any], count: int = TICKS, seed: int = 3, px: float =
     carry.px, carry.regime = px, t.NORMAL
     rng = np.random.default_rng(seed)
     events = np.zeros(count, t.TAPE_EVENT)
-    external_path(params, carry, rng.standard_normal(count), rng.random(count), events)
+    normals, uniforms = rng.standard_normal(count), rng.random(count)
+    external_path(params, carry, normals, uniforms, uniforms, uniforms, events)
     assert (carry.px, carry.index) == (events["mark"][-1], count)
     assert carry.at_ns == events["time_ns"][-1]
     return events
@@ -64,7 +65,8 @@ def test_a_path_drawn_in_pieces_is_the_path_drawn_at_once(cuts):
         carry.px, carry.regime = 10_000.0, t.NORMAL
         events = np.zeros(300, t.TAPE_EVENT)
         for low, high in pairwise(bounds):
-            external_path(params, carry, normals[low:high], uniforms[low:high], events[low:high])
+            some = uniforms[low:high]
+            external_path(params, carry, normals[low:high], some, some, some, events[low:high])
         paths.append(events.tobytes())
     assert paths[0] == paths[1]
 
@@ -123,7 +125,8 @@ def test_the_wildest_move_leaves_a_finite_positive_price():
     carry = np.zeros(1, t.EXTERNAL_STATE)[0]
     carry.px = 10_000.0
     events = np.zeros(3, t.TAPE_EVENT)
-    external_path(params, carry, np.array([1.0, -1.0, 1.0]), np.zeros(3), events)
+    unread = np.zeros(3)
+    external_path(params, carry, np.array([1.0, -1.0, 1.0]), unread, unread, unread, events)
     assert np.isfinite(events["mark"]).all()
     assert (events["mark"] > 0).all()
     assert events["mark"].max() < t.NO_ASK

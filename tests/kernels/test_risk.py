@@ -58,6 +58,11 @@ def halted(reason: int = t.DAILY_LOSS) -> Any:
     return risk
 
 
+def may(risk: Any, state: Any, rules: Any, sent: Any) -> int:
+    """What the checks say of an order while nothing has been seen yet."""
+    return may_send(risk, state, zero(t.SEEN), rules, sent, 0)
+
+
 # ----------------------------------------------------------------------------------------- may it go?
 @pytest.mark.parametrize("side", [t.BUY, t.SELL])
 @pytest.mark.parametrize(
@@ -65,12 +70,12 @@ def halted(reason: int = t.DAILY_LOSS) -> Any:
 )
 def test_one_order_may_be_worth_its_share_of_equity_and_no_more(side, lots, reason):
     pending = {"buying": lots} if side > 0 else {"selling": lots}
-    assert may_send(zero(t.RISK), desk(**pending), limits(), order(lots, side)) == reason
+    assert may(zero(t.RISK), desk(**pending), limits(), order(lots, side)) == reason
 
 
 def test_the_notional_check_can_be_left_out():
-    may = may_send(zero(t.RISK), desk(buying=50), limits(check_notional=False), order(50))
-    assert may == t.OK
+    answer = may(zero(t.RISK), desk(buying=50), limits(check_notional=False), order(50))
+    assert answer == t.OK
 
 
 @pytest.mark.parametrize(
@@ -90,35 +95,35 @@ def test_exposure_counts_what_is_in_flight_each_side_by_itself(
     position, buying, selling, side, reason
 ):
     state = desk(position, buying, selling)
-    assert may_send(zero(t.RISK), state, limits(), order(5, side)) == reason
+    assert may(zero(t.RISK), state, limits(), order(5, side)) == reason
 
 
 def test_a_halted_desk_sends_exits_only():
     state = desk(position=500, selling=500)
-    assert may_send(halted(), state, limits(), order(5)) == t.HALTED
-    assert may_send(halted(), state, limits(), order(500, t.SELL, is_exit=1)) == t.OK
+    assert may(halted(), state, limits(), order(5)) == t.HALTED
+    assert may(halted(), state, limits(), order(500, t.SELL, is_exit=1)) == t.OK
 
 
 def test_an_exit_passes_every_limit():
     state = desk(position=5_000, selling=5_000)
-    assert may_send(zero(t.RISK), state, limits(), order(5_000, t.SELL, is_exit=1)) == t.OK
+    assert may(zero(t.RISK), state, limits(), order(5_000, t.SELL, is_exit=1)) == t.OK
 
 
 def test_the_wildest_order_does_not_wrap_around():
     state = desk(buying=1 << 60)
     state.account.mark = 1 << 37
     loose = limits(check_notional=False, max_gross_pct=1_000)
-    assert may_send(zero(t.RISK), state, loose, order(1 << 60)) == t.GROSS_EXPOSURE
-    assert may_send(zero(t.RISK), state, limits(), order(1 << 60)) == t.ORDER_NOTIONAL
+    assert may(zero(t.RISK), state, loose, order(1 << 60)) == t.GROSS_EXPOSURE
+    assert may(zero(t.RISK), state, limits(), order(1 << 60)) == t.ORDER_NOTIONAL
 
 
 def test_who_has_nothing_left_may_enter_nothing():
     state = desk(buying=1)
     state.account.equity = -LOT
-    assert may_send(zero(t.RISK), state, limits(), order(1)) == t.ORDER_NOTIONAL
+    assert may(zero(t.RISK), state, limits(), order(1)) == t.ORDER_NOTIONAL
     state.account.equity = 0
     unchecked = limits(check_notional=False)
-    assert may_send(zero(t.RISK), state, unchecked, order(1)) == t.GROSS_EXPOSURE
+    assert may(zero(t.RISK), state, unchecked, order(1)) == t.GROSS_EXPOSURE
 
 
 # ------------------------------------------------------------------------------------------ the latch
@@ -131,7 +136,7 @@ def test_the_first_reason_stays():
 
 def test_a_released_latch_can_fall_again():
     risk = halted()
-    release(risk)
+    release(risk, desk().account)
     assert (risk.halted, risk.reason, risk.halted_at) == (0, t.OK, -1)
     assert latch(risk, t.MANUAL, 9)
     assert risk.halts == 2

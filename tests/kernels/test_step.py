@@ -60,7 +60,18 @@ def test_one_order_from_the_news_to_the_last_word():
         strategy__threshold=0.001,
         strategy__exit="never",
     )
-    names = ["roll", "tape", "lag", "arrival", "see_external", "see_venue", "learn", "look", "send"]
+    names = [
+        "roll",
+        "tape",
+        "lag",
+        "arrival",
+        "see_external",
+        "see_venue",
+        "learn",
+        "watch",
+        "look",
+        "send",
+    ]
     history = []
     state = simulation._state
     for source in events(simulation, 10 * t.NS_PER_S):

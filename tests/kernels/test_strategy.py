@@ -72,7 +72,7 @@ def test_an_entry_is_its_share_of_equity_rounded_down_to_lots(
 ):
     params = (
         SimConfig()
-        .replace({"risk.max_position_pct": share, "risk.size_multiple": multiple})
+        .replace({"risk.max_position_pct": share, "drills.size_multiple": multiple})
         .to_record()
     )
     desk, seen = zero(t.DESK), zero(t.SEEN)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel
 
-from lablib.config import Lognormal, SimConfig, Uniform
+from lablib.config import SimConfig
+from lablib.delays import Lognormal, Uniform
 from lablib.presets import SCENARIOS
-from lablib.widgets.controls import CUSTOM, GROUPS, Controls
-from lablib.widgets.knobs import knobs, law, typical
+from lablib.widgets.controls import CUSTOM, FOLDS, GROUPS, Controls
+from lablib.widgets.knobs import knobs, law, switches, typical
 
 ALL = {knob.path: knob for knob in knobs()}
+SWITCHES = {switch.path: switch for switch in switches()}
 
 
 @pytest.fixture
@@ -41,6 +43,38 @@ def test_every_field_with_a_range_gets_a_slider_with_its_help_and_range():
         assert path in ALL[path].tooltip
         assert ALL[path].low == info.json_schema_extra["low"]
         assert ("next reset" in ALL[path].tooltip) is not info.json_schema_extra["live"]
+
+
+def test_every_check_guard_and_drill_that_is_on_or_off_gets_a_switch_with_its_help():
+    either = {path: info for path, info in fields() if info.annotation is bool}
+    assert SWITCHES.keys() == {path for path in either if path.startswith(("risk.", "drills."))}
+    for path, switch in SWITCHES.items():
+        assert either[path].description in switch.tooltip
+        assert path in switch.tooltip
+
+
+def test_no_two_controls_have_the_same_label():
+    labels = [one.label for one in (*ALL.values(), *SWITCHES.values())]
+    assert len(set(labels)) == len(labels)
+
+
+def test_a_fold_holds_what_belongs_to_it_and_every_control_has_one_place(controls):
+    (more,) = (part for part in controls.box.children if hasattr(part, "titles"))
+    assert more.titles == ("More settings", *FOLDS)
+    main = {path for paths in GROUPS.values() for path in paths}
+    held = [set(map(id, fold.children)) for fold in more.children]
+    boxes = {path: dial.box for path, dial in controls.dials.items()} | controls.switches
+    for path, box in boxes.items():
+        places = [title for title, fold in zip(more.titles, held, strict=True) if id(box) in fold]
+        section = next((title for title, of in FOLDS.items() if path.startswith(of)), None)
+        assert places == ([] if path in main else [section or "More settings"])
+
+
+def test_a_ticked_switch_asks_for_its_field_and_can_be_put_back(controls, wishes):
+    controls.switches["drills.stuck_exit"].value = True
+    controls.put_back("drills.stuck_exit", False)
+    assert controls.switches["drills.stuck_exit"].value is False
+    assert wishes == [("set", ("drills.stuck_exit", True))]
 
 
 def test_the_main_sliders_are_fields_of_the_config():
@@ -89,6 +123,8 @@ def test_every_preset_can_be_shown_without_being_asked_for(controls, wishes, pre
         # A browser snaps a value to the grid: what is shown has to lie on it.
         steps = (shown - slider.min) / slider.step
         assert steps == pytest.approx(round(steps), abs=1e-6)
+    for path, box in controls.switches.items():
+        assert box.value is config.get(path)
     assert controls.preset.value == preset
     assert controls.seed.value == "3"
 

@@ -66,6 +66,19 @@ def test_a_slider_becomes_a_recorded_command_and_moves_its_chart(lab):
     assert lab.controls.preset.value == "custom"
 
 
+def test_a_drill_is_switched_on_and_off_while_the_market_runs(lab):
+    lab.step(2)
+    lab.controls.switches["drills.stuck_exit"].value = True
+    assert "drills.stuck_exit = on" in lab._dashboard._tape.value
+    lab.step(2)
+    lab.controls.switches["drills.stuck_exit"].value = False
+    assert [(c.field, c.value) for c in lab.session.commands] == [
+        ("drills.stuck_exit", True),
+        ("drills.stuck_exit", False),
+    ]
+    assert lab.session.config.drills == SimConfig().drills
+
+
 def test_a_slider_replaces_a_delay_model_by_a_constant_and_says_so(lab):
     lab.choose("cloud")
     dial = lab.controls.dials["latency.order_entry_ms"]
