@@ -247,7 +247,7 @@ Queue = Annotated[int, Field(ge=1, le=1_000)]
 class VenueConfig(Section):
     """The market that follows late, and what trading there costs."""
 
-    model: Literal["delayed_copy", "makers", "flow", "recorded"] = Field(
+    model: Literal["delayed_copy", "intensity", "makers", "flow", "recorded"] = Field(
         "delayed_copy", description="How the venue forms its price"
     )
     tick_size: float = Field(0.01, gt=0, le=1e6, description="Price step (currency)")
@@ -255,7 +255,7 @@ class VenueConfig(Section):
     half_spread_ticks: int = Field(
         0,
         ge=0,
-        le=1_000,
+        le=1_000_000,
         description="Half the quoted spread (ticks); a real book needs at least 1",
         json_schema_extra=_knob("ticks", 0, 20),
     )
@@ -372,13 +372,133 @@ class FlowConfig(Section):
         return self
 
 
+class IntensityConfig(Section):
+    """Counterparties of venue model "intensity": they come by themselves and trade with our orders alone.
+
+    Its quote copies the external price like a delayed copy's; our market orders take it. An order that
+    rests meets whoever comes to the other side and goes as far from the mid as it stands.
+    """
+
+    rate: float = Field(
+        2.0,
+        ge=0,
+        le=1e6,
+        description="Counterparties on each side who would trade at the mid (1/s)",
+        json_schema_extra=_knob("1/s", 0, 20),
+    )
+    interval_ms: float = Field(
+        0.0,
+        ge=0,
+        le=MS_MAX,
+        description="At most one a side, just after each multiple of this, with chance rate × interval (ms);"
+        " 0 has them come at random times (Poisson)",
+    )
+    premium: Literal["exponential", "fixed"] = Field(
+        "exponential",
+        description="How far from the mid a counterparty goes: exponential (Avellaneda-Stoikov), or"
+        " always the same (Moallemi-Saglam)",
+    )
+    premium_px: float = Field(
+        0.05,
+        gt=0,
+        le=1e6,
+        description="How far, in the mean or always (currency)",
+        json_schema_extra=_knob("currency", 0.01, 1),
+    )
+    reach_px: float = Field(
+        0.0,
+        ge=0,
+        le=1e6,
+        description="How far beyond the mid the exponential still grows for a quote that gives money away, at"
+        " random times (currency)",
+    )
+    order_lots: int = Field(
+        0, ge=0, le=1 << 30, description="Lots one counterparty wants; 0 takes a whole order"
+    )
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.rate * self.interval_ms > 1_000:
+            raise ConfigError(
+                f"intensity.rate: {self.rate} is more than one counterparty in each"
+                f" intensity.interval_ms of {self.interval_ms}"
+            )
+        if self.reach_px > 20 * self.premium_px:
+            raise ConfigError(
+                f"intensity.reach_px: {self.reach_px} is more than 20 times intensity.premium_px"
+                f" of {self.premium_px}"
+            )
+        return self
+
+
+class RivalsConfig(Section):
+    """Others who race us for stale quotes of a real book (venue models "makers" and "flow")."""
+
+    count: int = Field(
+        0,
+        ge=0,
+        le=t.N_RIVALS,
+        description="Rivals",
+        json_schema_extra=_knob("rivals", 0, 20),
+    )
+    reaction_ms: Delay = Field(
+        5.0,
+        description="External price move until a rival's order is at the venue (ms)",
+        json_schema_extra=_knob("ms", 0, 100),
+    )
+    edge_ticks: float = Field(
+        0.0,
+        ge=0,
+        le=1e6,
+        description="They trade where the external price is further than this beyond the touch (ticks)",
+        json_schema_extra=_knob("ticks", 0, 20),
+    )
+    lots: int = Field(1_000, ge=1, le=1 << 30, description="Size of a rival's order (lots)")
+
+
 # -------------------------------------------------------------------------------------------------- us
+class MakerConfig(Section):
+    """Quotes of the strategy "market_maker" (Avellaneda and Stoikov 2008)."""
+
+    risk_aversion: float = Field(
+        0.1, gt=0, le=1e6, description="gamma: how much holding is disliked (1/currency)"
+    )
+    arrival_decay: float = Field(
+        20.0,
+        gt=0,
+        le=1e9,
+        description="k: how fast arrivals thin out with the distance from the mid (1/currency)",
+    )
+    volatility_px: float = Field(
+        0.4472,
+        ge=0,
+        le=1e6,
+        description="sigma: standard deviation of the price over one second (currency)",
+    )
+    horizon_s: float = Field(
+        60.0,
+        gt=0,
+        le=1e6,
+        description="T: when holdings are to be gone; then it starts over (s)",
+    )
+    inventory: bool = Field(
+        True, description="Lean against what is held; else the same quotes whatever it is"
+    )
+    around: Literal["external", "mid"] = Field(
+        "external",
+        description="What the price is taken to be: the external one, or the venue's mid",
+    )
+    lots: int = Field(
+        0, ge=0, le=1 << 30, description="Size of a quote (lots); 0 sizes it as any entry"
+    )
+
+
 class StrategyConfig(Section):
     """When we trade."""
 
-    name: Literal["divergence", "passive_divergence", "own", "idle"] = Field(
+    name: Literal["divergence", "passive_divergence", "market_maker", "own", "idle"] = Field(
         "divergence",
-        description="Take the quote, join its queue, follow your own function, or do nothing",
+        description="Take the quote, join its queue, quote both sides, follow your own function, or do nothing",
     )
     threshold: float = Field(
         0.003,
@@ -410,6 +530,13 @@ class StrategyConfig(Section):
     )
     volatile_size: float = Field(
         0.5, gt=0, le=1, description="Size multiple while we estimate a volatile regime"
+    )
+    requote: Literal["replace", "cancel"] = Field(
+        "replace",
+        description="How a quote is moved: replaced by one message, or cancelled and sent anew at once",
+    )
+    maker: MakerConfig = Field(
+        default_factory=MakerConfig, description='Quotes, of strategy "market_maker"'
     )
 
 
@@ -616,6 +743,8 @@ class SimConfig(Section):
     external: ExternalConfig = Field(default_factory=ExternalConfig)
     venue: VenueConfig = Field(default_factory=VenueConfig)
     flow: FlowConfig = Field(default_factory=FlowConfig)
+    intensity: IntensityConfig = Field(default_factory=IntensityConfig)
+    rivals: RivalsConfig = Field(default_factory=RivalsConfig)
     latency: LatencyConfig = Field(default_factory=LatencyConfig)
     strategy: StrategyConfig = Field(default_factory=StrategyConfig)
     risk: RiskConfig = Field(default_factory=RiskConfig)
@@ -743,7 +872,7 @@ class SimConfig(Section):
 
 
 def _put(data: dict[str, Any], path: str, value: Any, section: str = "") -> None:
-    """Set a dotted path in nested dicts, merging where the value is a mapping."""
+    """Set a dotted path in nested dicts, merging where the value is a mapping but no delay model."""
     *parents, last = path.split(".")
     node: Any = data
     for name in parents:
@@ -751,7 +880,8 @@ def _put(data: dict[str, Any], path: str, value: Any, section: str = "") -> None
     if not isinstance(node, dict) or last not in node:
         known = f"; there: {', '.join(sorted(node))}" if isinstance(node, dict) else ""
         raise ConfigError(f"{section}{path}: no such field (value {value!r}{known})")
-    if isinstance(value, Mapping) and isinstance(node[last], dict) and "model" not in value:
+    is_model = isinstance(value, Mapping) and "model" in value and bool(section or parents)
+    if isinstance(value, Mapping) and isinstance(node[last], dict) and not is_model:
         for key, inner in value.items():
             _put(node[last], str(key), inner, f"{section}{path}.")
     else:

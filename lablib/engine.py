@@ -316,11 +316,10 @@ class Simulation:
             step.command_release(self._state)
         else:
             self.config = self._configured(self.config, command)
-            before = self._params.external.tobytes() + self._params.flow.tobytes()
+            before = _of_the_tape(self._params)
             self._tune(self.config)
             step.retune(self._state, self._params)
-            after = self._params.external.tobytes() + self._params.flow.tobytes()
-            if self.market is None and after != before:
+            if self.market is None and _of_the_tape(self._params) != before:
                 self._turn_tape()  # what was drawn ahead knew the old settings
 
     def _turn_tape(self) -> None:
@@ -376,6 +375,11 @@ def _plain(value: Any) -> Any:
         raise ConfigError(f"commands: no value for a field, {value!r}")
 
     return json.loads(json.dumps(value, default=reduced))
+
+
+def _of_the_tape(params: Any) -> bytes:
+    """What a synthetic tape is drawn by."""
+    return b"".join(params[name].tobytes() for name in ("external", "flow", "intensity"))
 
 
 def _on_market(config: SimConfig, market: Market | None) -> SimConfig:

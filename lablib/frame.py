@@ -115,7 +115,7 @@ class FrameReader:
         self._gross = float(params.risk.max_gross_pct)
         levels = int(params.venue.levels)
         self._rungs = np.arange(levels)
-        self._endless = int(params.venue.model) == t.DELAYED_COPY
+        self._endless = int(params.venue.model) <= t.QUOTES_ONLY
         self._px = np.empty(levels, np.int64)
         self._lots = np.full(levels, params.venue.level_lots)
 

@@ -2,8 +2,8 @@
 
 It is one function of `(seen, mine)`: what its wires have delivered (`tables.SEEN`) and what it has been
 told of itself (`tables.MINE`, with its parameters and a memory it may write). It answers -1 sell, 0 hold,
-+1 buy or 2 close. The true market is not among its arguments, so it cannot peek. Sizing, exits by
-rule, risk and the wires stay the lab's.
++1 buy, 2 close, or 3 quote, having written into `mine` where it wants to stand. The true market is not
+among its arguments, so it cannot peek. Sizing, exits by rule, risk and the wires stay the lab's.
 """
 
 from __future__ import annotations
@@ -108,9 +108,11 @@ def _try(function: Callable[[Any, Any], int], name: str, position: int) -> None:
         line = f" in line {inside[-1].lineno}: {inside[-1].line}" if inside else ""
         kind = type(error).__name__
         raise ConfigError(f"strategy {name}: {kind}: {error}{line}") from None
-    if isinstance(answer, float) or answer not in (t.SELL_IT, t.HOLD, t.BUY_IT, t.CLOSE):
+    answers = (t.SELL_IT, t.HOLD, t.BUY_IT, t.CLOSE, t.QUOTE_IT)
+    if isinstance(answer, float) or answer not in answers:
         raise ConfigError(
-            f"strategy {name}: must answer -1 (sell), 0 (hold), 1 (buy) or 2 (close), got {answer!r}"
+            f"strategy {name}: must answer -1 (sell), 0 (hold), 1 (buy), 2 (close) or 3 (quote),"
+            f" got {answer!r}"
         )
 
 

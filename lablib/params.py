@@ -11,10 +11,11 @@ from lablib.kernels import tables as t
 from lablib.units import ns, parse_duration
 
 if TYPE_CHECKING:
-    from lablib.config import DrillsConfig, RiskConfig, SimConfig
+    from lablib.config import DrillsConfig, MakerConfig, RiskConfig, SimConfig
 
 _VENUES = {
     "delayed_copy": t.DELAYED_COPY,
+    "intensity": t.INTENSITY,
     "makers": t.MAKERS,
     "flow": t.FLOW,
     "recorded": t.RECORDED,
@@ -28,6 +29,7 @@ _STRATEGIES = {
     "idle": t.IDLE,
     "divergence": t.DIVERGENCE,
     "passive_divergence": t.PASSIVE_DIVERGENCE,
+    "market_maker": t.MARKET_MAKER,
     "own": t.OWN_STRATEGY,
 }
 _LAWS = {
@@ -49,6 +51,10 @@ def to_record(config: SimConfig) -> Any:
     params: Any = np.zeros(1, t.PARAMS)[0]
     _external(params.external, config)
     _flow(params.flow, config)
+    _intensity(params.intensity, config)
+    params.rivals.count = config.rivals.count
+    params.rivals.edge_ticks = config.rivals.edge_ticks
+    params.rivals.lots = config.rivals.lots
     venue, risk, strategy = config.venue, config.risk, config.strategy
     params.venue.model = _VENUES[venue.model]
     params.venue.half_spread_ticks = venue.half_spread_ticks
@@ -67,6 +73,8 @@ def to_record(config: SimConfig) -> Any:
         (t.CANCEL_ENTRY, cancel),
     ):
         _delay(params.delays[wire], delay)
+    _delay(params.delays[t.RIVALS], config.rivals.reaction_ms)
+    params.delays[t.RIVALS].free = 1  # nobody waits behind somebody else's order
     if np.any(params.delays["burst_factor"] > 1):
         params.burst_memory_ns = latency.burst_memory_ms * t.NS_PER_MS
     params.strategy.name = _STRATEGIES[strategy.name]
@@ -76,6 +84,8 @@ def to_record(config: SimConfig) -> Any:
     params.strategy.exit_after_ns = ns(strategy.exit_after_ms)
     params.strategy.stack = strategy.stack
     params.strategy.volatile_size = strategy.volatile_size
+    params.strategy.replaces = strategy.requote == "replace"
+    _maker(params.strategy.maker, strategy.maker, config.venue.tick_size)
     params.strategy.parameters[: len(strategy.parameters)] = strategy.parameters
     params.risk.max_position_pct = risk.max_position_pct
     params.risk.max_gross_pct = risk.max_gross_pct
@@ -158,6 +168,32 @@ def _flow(params: Any, config: SimConfig) -> None:
     params.metaorders = flow.metaorders
     params.meta_power = -1 / flow.metaorder_tail
     params.redraw = _REDRAWS[flow.redraw]
+
+
+def _intensity(params: Any, config: SimConfig) -> None:
+    rules = config.intensity
+    params.interval_ns = ns(rules.interval_ms)
+    params.candidates = rules.rate
+    params.likely = 1.0
+    params.premium_ticks = rules.premium_px / config.venue.tick_size
+    params.fixed = rules.premium == "fixed"
+    params.order_lots = rules.order_lots
+    if rules.interval_ms > 0:
+        params.candidates = 1_000 / rules.interval_ms
+        params.likely = rules.rate / params.candidates
+    elif rules.premium == "exponential":
+        params.likely = math.exp(-rules.reach_px / rules.premium_px)
+        params.candidates = rules.rate / params.likely
+
+
+def _maker(params: Any, maker: MakerConfig, tick_size: float) -> None:
+    gamma, variance = maker.risk_aversion, maker.volatility_px**2
+    params.around_mid = maker.around == "mid"
+    params.lots = maker.lots
+    params.horizon_ns = ns(maker.horizon_s * 1_000)
+    params.skew = gamma * variance / tick_size
+    params.spread_ticks = 2 / gamma * math.log1p(gamma / maker.arrival_decay) / tick_size
+    params.inventory = maker.inventory
 
 
 def _guards(params: Any, risk: RiskConfig) -> None:

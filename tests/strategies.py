@@ -51,7 +51,7 @@ def configs(draw: st.DrawFn, *, least_ms: float = 0.0, **fixed: Any) -> SimConfi
         Dotted fields, with a double underscore for the dot, that are not drawn.
     """
     of = st.sampled_from
-    model = fixed.get("venue__model") or draw(of(["delayed_copy", "makers", "flow"]))
+    model = fixed.get("venue__model") or draw(of(["delayed_copy", "makers", "flow", "intensity"]))
     changes: dict[str, Any] = {
         "external.volatility_bps": draw(of([200.0, 44.72, 1_000.0])),
         "external.interval_ms": draw(of([5.0, 1.0, 50.0])),
@@ -67,7 +67,14 @@ def configs(draw: st.DrawFn, *, least_ms: float = 0.0, **fixed: Any) -> SimConfi
         "venue.levels": draw(st.integers(1, 20)),
         "venue.fee_bps": draw(of([0.0, 2.0, -0.5, 37.1, -50.0])),
         "latency.market_lag_ms": draw(delays()),
-        "strategy.name": draw(of(["divergence", "passive_divergence"])),
+        "strategy.name": draw(of(["divergence", "passive_divergence", "market_maker"])),
+        "strategy.requote": draw(of(["replace", "cancel"])),
+        "strategy.maker.risk_aversion": draw(of([0.1, 5.0])),
+        "strategy.maker.arrival_decay": draw(of([20.0, 500.0])),
+        "strategy.maker.horizon_s": draw(of([60.0, 0.03])),
+        "strategy.maker.inventory": draw(st.booleans()),
+        "strategy.maker.around": draw(of(["external", "mid"])),
+        "strategy.maker.lots": draw(of([0, 1, 50])),
         "strategy.threshold": draw(of([1e-4, 0.0, 5e-4])),
         "strategy.decision_interval_ms": draw(of([5.0, 0.0, 1.0, 50.0])),
         "strategy.exit": draw(of(["opposite", "close", "time", "never"])),
@@ -87,6 +94,8 @@ def configs(draw: st.DrawFn, *, least_ms: float = 0.0, **fixed: Any) -> SimConfi
     notional = changes["risk.max_position_pct"] * changes["drills.size_multiple"] * 100_000
     lots = notional / (100 * changes["venue.lot_size"])
     changes["venue.level_lots"] = max(1, round(lots / draw(of([0.01, 1, 7, 40]))))
+    if model == "intensity":
+        changes |= draw(counterparties())
     if model == "flow":
         changes |= draw(flows())
     for wire in ("external_feed_ms", "venue_feed_ms", "decision_ms", "order_entry_ms", "ack_ms"):
@@ -94,6 +103,20 @@ def configs(draw: st.DrawFn, *, least_ms: float = 0.0, **fixed: Any) -> SimConfi
     changes["latency.cancel_ms"] = draw(st.none() | delays(least_ms=least_ms))
     changes |= {name.replace("__", "."): value for name, value in fixed.items()}
     return SimConfig().replace(changes)
+
+
+@st.composite
+def counterparties(draw: st.DrawFn) -> dict[str, Any]:
+    """Those who come by themselves, ten to a thousand a second."""
+    of = st.sampled_from
+    every_ms, rate = draw(of([(0.0, 1_000.0), (0.0, 10.0), (5.0, 200.0), (1.0, 300.0)]))
+    return {
+        "intensity.interval_ms": every_ms,
+        "intensity.rate": rate,
+        "intensity.premium": draw(of(["exponential", "fixed"])),
+        "intensity.premium_px": draw(of([0.005, 0.1, 5.0])),
+        "intensity.order_lots": draw(of([0, 1, 40])),
+    }
 
 
 @st.composite

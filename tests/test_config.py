@@ -445,3 +445,11 @@ def test_a_number_and_a_constant_model_are_the_same_delay(model):
         )
     else:
         assert record.model == ("constant", "uniform", "lognormal").index(model["model"])
+
+
+def test_a_section_that_names_its_model_keeps_what_it_does_not_name():
+    config = SimConfig.preset("colo")
+    changed = config.replace({"venue": {"model": "makers", "fee_bps": 1.0}})
+    assert changed == config.replace({"venue.fee_bps": 1.0})
+    waiting = config.replace({"latency": {"ack_ms": {"model": "constant", "ms": 3.0}}})
+    assert waiting.latency.ack_ms.ms == 3.0  # a delay model is another one, and replaces the old

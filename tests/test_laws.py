@@ -221,7 +221,7 @@ def nothing_is_known_before_its_wire_delivered_it() -> Law:
 def the_book_is_sound_and_never_crossed() -> Law:
     def check(state: Any, params: Any, source: int) -> None:
         book, quote = state.book, state.venue.quote
-        if params.venue.model == t.DELAYED_COPY:
+        if params.venue.model <= t.QUOTES_ONLY:
             assert quote.ask - quote.bid == 2 * params.venue.half_spread_ticks
             return
         assert book.best[0] < book.best[1]

@@ -15,6 +15,7 @@ from lablib.kernels.histogram import record
 from lablib.kernels.jit import kernel
 from lablib.kernels.transmit import transmit
 from lablib.kernels.venue import (
+    accepts,
     grow_level,
     maker_hit,
     read_touch,
@@ -211,7 +212,7 @@ def crosses(state, own):
 def within_reach(state, params, own, wanted):
     """Whether `wanted` lots could be had at once within an order's limit."""
     limit = limit_of(own)
-    if params.venue.model == t.DELAYED_COPY:
+    if params.venue.model <= t.QUOTES_ONLY:
         if not crosses(state, own):
             return False
         touch = state.venue.quote.ask if own.side > 0 else state.venue.quote.bid
@@ -237,7 +238,7 @@ def trade(state, params, output, at):
     limit = limit_of(own)
     if state.desk.resting > 0:
         leave_way(state, params, own, limit)
-    if params.venue.model == t.DELAYED_COPY:
+    if params.venue.model <= t.QUOTES_ONLY:
         return trade_at_quote(state, params, output, at)
     return take(state, params, output, (1 - own.side) >> 1, limit, own.lots - own.filled, at)
 
@@ -246,7 +247,7 @@ def trade(state, params, output, at):
 def rest(state, params, at, lots):
     """Rest what is left of an own order; on a book at the back of its queue."""
     own = state.own[at]
-    if params.venue.model != t.DELAYED_COPY:
+    if params.venue.model > t.QUOTES_ONLY:
         slot = add(state.book, (1 - own.side) >> 1, own.limit_ticks, lots, t.OWN, at)
         if slot <= 0:
             finish(state, params, at, t.REJECTED, -slot)
@@ -280,7 +281,7 @@ def arrive(state, params, output, at, cause):
         rest(state, params, at, left)
     else:
         finish(state, params, at, t.CANCELLED, t.NO_LIQUIDITY)
-    if params.venue.model != t.DELAYED_COPY and touch_moved(state, params, _OURS):
+    if params.venue.model > t.QUOTES_ONLY and touch_moved(state, params, _OURS):
         publish(state, params, cause, _OURS + own.number)
 
 
@@ -299,11 +300,33 @@ def cross_resting(state, params, output):
 
 
 @kernel
+def counterparty(state, params, output, half, lots, mark):
+    """Somebody has come to a venue without a book: our best order of a half trades if they like its price."""
+    best = -1
+    for at in range(t.N_OWN):
+        own = state.own[at]
+        if own.used and own.status == t.RESTING and (1 - own.side) >> 1 == half:
+            if best < 0 or (own.limit_ticks - state.own[best].limit_ticks) * own.side > 0:
+                best = at
+    if best < 0:
+        return
+    own = state.own[best]
+    if not accepts(params.intensity, state.venue.quote, half, own.limit_ticks, mark):
+        return
+    left = own.lots - own.filled
+    traded = left if lots == 0 else min(left, lots)
+    fill(state, params, output, best, own.limit_ticks, traded, 1)
+    if traded == left:
+        state.desk.resting -= 1
+        finish(state, params, best, t.FILLED, t.OK)
+
+
+@kernel
 def lift(state, params, at):
     """Take an own resting order out of its queue, without a word about its fate."""
     own = state.own[at]
     state.desk.resting -= 1
-    if params.venue.model != t.DELAYED_COPY:
+    if params.venue.model > t.QUOTES_ONLY:
         cancel(state.book, own.slot)
     own.slot = 0
     own.acted_at = state.now_ns
@@ -331,7 +354,7 @@ def replace_own(state, params, output, at, lots, limit_ticks):
     left = own.lots - own.filled
     gone = max(0, left - lots) if lots > 0 else 0
     own.lots -= gone
-    if limit_ticks == own.limit_ticks and params.venue.model != t.DELAYED_COPY:
+    if limit_ticks == own.limit_ticks and params.venue.model > t.QUOTES_ONLY:
         if gone > 0:
             reduce(state.book, own.slot, gone)
             own.acted_at = state.now_ns

@@ -1,7 +1,7 @@
 """advance(): the order in which the rooms are visited.
 
-Events come from ten sources, each in time order by itself; the next event is the earliest, ties
-broken by the fixed order ROLL, TAPE, LAG, ARRIVAL, SEE_EXTERNAL, SEE_VENUE, LEARN, WATCH, LOOK, SEND.
+Events come from eleven sources, each in time order by itself; the next event is the earliest, ties
+broken by the fixed order ROLL, TAPE, LAG, RIVAL, ARRIVAL, SEE_EXTERNAL, SEE_VENUE, LEARN, WATCH, LOOK, SEND.
 A message without delay therefore arrives within its instant. This file knows no rule of the market,
 of the strategy or of risk: it is the score, the rooms are the instruments.
 """
@@ -15,6 +15,7 @@ from lablib.kernels.crowd import flow_event, open_flow
 from lablib.kernels.exchange import (
     acknowledge,
     arrive,
+    counterparty,
     cross_resting,
     publish,
     replace_own,
@@ -28,6 +29,7 @@ from lablib.kernels.guards import halt, set_watch, start_watch, watch
 from lablib.kernels.jit import kernel
 from lablib.kernels.price import feel
 from lablib.kernels.risk import open_day, release, roll_day, set_cap
+from lablib.kernels.rivals import rival_arrives, start_race
 from lablib.kernels.strategy import observe
 from lablib.kernels.trader import free_stuck, learn, look, see_external, see_venue, send
 from lablib.kernels.transmit import transmit
@@ -44,7 +46,7 @@ def start(state, params, output):
     open_book(state.book)
     state.external.px = params.external.start_ticks
     state.external.regime = t.NORMAL
-    if params.venue.model == t.DELAYED_COPY:
+    if params.venue.model <= t.QUOTES_ONLY:
         copy_quote(state.venue.quote, params.venue, state.external.px)
     else:
         state.venue.quote.bid = t.NO_BID
@@ -113,6 +115,8 @@ def external_tick(state, params, event):
             state.due[t.SEE_EXTERNAL] = next_due(wire)
     if params.venue.model == t.RECORDED:
         return
+    if params.rivals.count > 0 and params.venue.model > t.QUOTES_ONLY:
+        start_race(state, params, event.mark, cause)
     wire = state.wires[t.MARKET_LAG]
     at = transmit(state, params, t.MARKET_LAG, t.MARKET_LAG, cause, 0, 0)
     if at >= 0:
@@ -126,6 +130,11 @@ def tape_event(state, params, output, event):
     kind = event.kind
     if kind == t.EXTERNAL:
         external_tick(state, params, event)
+    elif kind == t.COUNTERPARTY:
+        state.venue.flow.at_ns[kind - t.FLOW_LIMIT] = state.now_ns
+        if state.desk.resting > 0:
+            half = (1 + event.side) >> 1  # who buys meets our offers
+            counterparty(state, params, output, half, event.lots, event.mark)
     elif kind >= t.FLOW_LIMIT:
         flow_event(state, params, output, event)
     elif kind == t.LEVEL:
@@ -180,7 +189,7 @@ def request(state, params, output, message):
             withdraw_own(state, params, message.ref, t.OK)
         else:
             replace_own(state, params, output, message.ref, message.a, message.b)
-    if params.venue.model != t.DELAYED_COPY and touch_moved(state, params, 1):
+    if params.venue.model > t.QUOTES_ONLY and touch_moved(state, params, 1):
         publish(state, params, message.cause, 1)
 
 
@@ -249,6 +258,11 @@ def advance(state, params, tape, output, until_ns, last_source, theirs):
             send(state, params, output, wire.messages[front(wire)])
             taken(wire)
             due[t.SEND] = next_due(wire)
+        elif source == t.RIVAL:
+            wire = state.wires[t.RIVALS]
+            rival_arrives(state, params, output, wire.messages[front(wire)])
+            taken(wire)
+            due[t.RIVAL] = next_due(wire)
         elif source == t.ARRIVAL:
             wire = state.wires[t.ORDER_ENTRY]
             request(state, params, output, wire.messages[front(wire)])

@@ -140,6 +140,48 @@ def follow_edge(strategy, seen, own, desk, params, holding, on_clock):
 
 
 @kernel
+def stand_at(strategy, own, desk, params, half, kind, lots, px):
+    """Have one order of a half stand at `px`, none where that is 0; one under change is left alone."""
+    at = desk.quote[half] - 1
+    if at >= 0:
+        order = own[at]
+        if order.amending or (order.limit_ticks == px and px > 0):
+            return
+        if px > 0 and params.strategy.replaces:
+            ask_change(strategy, t.REPLACE, at, lots, px)
+            return
+        ask_change(strategy, t.CANCEL, at, 0, 0)
+    if px > 0:
+        ask_new(strategy, kind, 1 - 2 * half, lots, px, 0)
+
+
+@kernel
+def make_market(strategy, seen, own, desk, params, now_ns):
+    """Quotes of Avellaneda and Stoikov (2008, Quant. Finance 8:217) around what we hold the price to be.
+
+    The reservation price leaves it by q gamma sigma^2 (T - t), the quotes are
+    gamma sigma^2 (T - t) + (2 / gamma) ln(1 + gamma / k) apart; q is what we hold, in orders.
+    """
+    rules = params.strategy.maker
+    centre = seen.external_px
+    if rules.around_mid:
+        if seen.bid == t.NO_BID or seen.ask == t.NO_ASK:
+            return
+        centre = 0.5 * (seen.bid + seen.ask)
+    lots = rules.lots if rules.lots > 0 else size_of(seen, desk, params)
+    if lots == 0:
+        return
+    widening = rules.skew * (rules.horizon_ns - now_ns % rules.horizon_ns) / t.NS_PER_S
+    if rules.inventory:
+        centre -= desk.account.position / lots * widening
+    half_spread = 0.5 * (widening + rules.spread_ticks)
+    bid = int(math.floor(centre - half_spread))
+    ask = int(math.ceil(centre + half_spread))
+    stand_at(strategy, own, desk, params, 0, t.POST_ONLY, lots, max(bid, 0))
+    stand_at(strategy, own, desk, params, 1, t.POST_ONLY, lots, max(ask, 1))
+
+
+@kernel
 def show(mine, seen, desk, params, now_ns, on_clock):
     """Lay out what an own strategy may know of itself."""
     account = desk.account
@@ -156,6 +198,18 @@ def show(mine, seen, desk, params, now_ns, on_clock):
         mine.average_ticks = account.basis / account.position / t.MONEY
     for k in range(t.N_PARAMETERS):
         mine.parameters[k] = params.strategy.parameters[k]
+    mine.bid_ticks = 0
+    mine.ask_ticks = 0
+    mine.quote_lots = 0
+
+
+@kernel
+def stand_as_told(strategy, seen, own, desk, params):
+    """Quote what an own strategy wrote before it answered QUOTE_IT."""
+    mine = strategy.mine
+    lots = mine.quote_lots if mine.quote_lots > 0 else size_of(seen, desk, params)
+    stand_at(strategy, own, desk, params, 0, t.LIMIT, lots, mine.bid_ticks)
+    stand_at(strategy, own, desk, params, 1, t.LIMIT, lots, mine.ask_ticks)
 
 
 @kernel
@@ -165,14 +219,16 @@ def decide(strategy, seen, own, desk, risk, params, now_ns, on_clock, theirs):
     strategy.asked = 0
     strategy.divergence = divergence_of(seen)
     closing = False
+    quoting = False
     if rules.name == t.OWN_STRATEGY:
         show(strategy.mine, seen, desk, params, now_ns, on_clock)
         answer = theirs(seen, strategy.mine)
         closing = answer == t.CLOSE
-        if answer < t.SELL_IT or answer > t.CLOSE:
+        quoting = answer == t.QUOTE_IT
+        if answer < t.SELL_IT or answer > t.QUOTE_IT:
             strategy.nonsense += 1
             answer = t.HOLD
-        strategy.action = t.HOLD if closing else answer
+        strategy.action = t.HOLD if closing or quoting else answer
     else:
         strategy.action = signal(strategy.divergence, rules.threshold)
     if rules.name == t.IDLE and not risk.halted:
@@ -180,11 +236,17 @@ def decide(strategy, seen, own, desk, risk, params, now_ns, on_clock, theirs):
     held = desk.account.position
     holding = 1 if held > 0 else (-1 if held < 0 else 0)
     closing = closing and holding != 0 and desk.exit_pending == 0 and not risk.halted
-    if closing or wants_exit(strategy, desk, risk, params, holding):
+    by_rule = rules.name != t.MARKET_MAKER or risk.halted  # a maker's exits are its quotes
+    if closing or (by_rule and wants_exit(strategy, desk, risk, params, holding)):
         ask_new(strategy, t.MARKET, -holding, abs(held), 0, 1)
     if risk.halted:
         return
-    if rules.name == t.PASSIVE_DIVERGENCE:
+    if rules.name == t.MARKET_MAKER:
+        if on_clock:
+            make_market(strategy, seen, own, desk, params, now_ns)
+    elif quoting:
+        stand_as_told(strategy, seen, own, desk, params)
+    elif rules.name == t.PASSIVE_DIVERGENCE:
         follow_edge(strategy, seen, own, desk, params, holding, on_clock)
     elif on_clock and strategy.action != 0:
         side = strategy.action

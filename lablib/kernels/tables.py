@@ -31,7 +31,7 @@ def table(*fields: Field) -> np.dtype:
 N_LEVELS = 16_384  # price levels per side; a power of two, the ladder wraps
 N_RESTING = 32_768  # orders resting in one book
 N_MATCHES = 512  # matches one call of `match` reports before it hands back
-N_WIRES = 6
+N_WIRES = 7
 N_MESSAGES = 2_048  # messages in flight on one wire; a power of two
 N_OWN = 256  # own orders between creation and final acknowledgement
 N_LADDER = 64  # levels a maker quotes on each side
@@ -43,6 +43,7 @@ N_JUMPS = 8  # jumps of the external price within one of its intervals
 N_DISTANCES = 16  # distances from the opposite best that order flow has rates for
 N_STRANGERS = 4_096  # flow orders resting on one side; a power of two
 N_METAORDERS = 16  # large orders being worked at once
+N_RIVALS = 64
 N_RATE = 1_024  # orders a rate may allow in one second; a power of two
 SUB_BITS = 7  # histogram: 128 buckets per doubling, relative error below 1/128
 N_BUCKETS = (62 - SUB_BITS) * (1 << SUB_BITS) + (1 << SUB_BITS)
@@ -70,14 +71,15 @@ FLOW_LIMIT = 6  # side, ticks from the opposite best, lots
 FLOW_MARKET = 7  # side of the aggressor, lots
 FLOW_CANCEL = 8  # side of the order that goes
 FLOW_FOLLOW = 9  # somebody who knows the leader's price looks whether to trade on it; lots
-N_FLOWS = 4  # kinds of candidates, each with its own noise
+COUNTERPARTY = 10  # somebody comes to trade with us: side, lots wanted (0: a whole order)
+N_FLOWS = 5  # kinds of candidates, each with its own noise
 
 # Sources of events; at one instant the smaller number goes first (design §2).
-ROLL, TAPE, LAG, ARRIVAL, SEE_EXTERNAL, SEE_VENUE, LEARN, WATCH, LOOK, SEND = range(10)
-N_SOURCES = 10
+ROLL, TAPE, LAG, RIVAL, ARRIVAL, SEE_EXTERNAL, SEE_VENUE, LEARN, WATCH, LOOK, SEND = range(11)
+N_SOURCES = 11
 
 # Wires.
-MARKET_LAG, ORDER_ENTRY, EXTERNAL_FEED, VENUE_FEED, ACK, DECISION = range(N_WIRES)
+MARKET_LAG, ORDER_ENTRY, EXTERNAL_FEED, VENUE_FEED, ACK, DECISION, RIVALS = range(N_WIRES)
 CANCEL_ENTRY = N_WIRES  # its own delay, on the order-entry wire
 N_DELAYS = N_WIRES + 1
 
@@ -89,8 +91,9 @@ LOST = -1  # the delay of a message that never arrives
 GBM, BACHELIER, MEAN_REVERSION, JUMPS = range(4)
 NORMAL_JUMPS, DOUBLE_EXPONENTIAL_JUMPS = range(2)
 
-# Venue models.
-DELAYED_COPY, MAKERS, RECORDED, FLOW = range(4)
+# Venue models. Those up to QUOTES_ONLY quote without a book: an order rests by itself, in no queue.
+DELAYED_COPY, INTENSITY, MAKERS, RECORDED, FLOW = range(5)
+QUOTES_ONLY = INTENSITY
 
 # Which queues order flow starts anew after a move of the touch, and how many orders it puts there.
 REDRAW_NEVER, REDRAW_FIXED, REDRAW_GEOMETRIC = range(3)
@@ -98,7 +101,7 @@ REDRAW_NEVER, REDRAW_FIXED, REDRAW_GEOMETRIC = range(3)
 LIMITS, MARKETS = range(2)
 
 # Strategy names and exits.
-SELL_IT, HOLD, BUY_IT, CLOSE = -1, 0, 1, 2  # what an own strategy may answer
+SELL_IT, HOLD, BUY_IT, CLOSE, QUOTE_IT = -1, 0, 1, 2, 3  # what an own strategy may answer
 IDLE, DIVERGENCE, PASSIVE_DIVERGENCE, MARKET_MAKER, OWN_STRATEGY = range(5)
 EXIT_NEVER, EXIT_OPPOSITE, EXIT_CLOSE, EXIT_TIME = range(4)
 
@@ -312,6 +315,8 @@ VENUE = table(
     ("updates", i8),  # changes of the touch
     ("heard", i8),  # index of the newest external price the makers know
     ("trades", i8),  # trades between others
+    ("rival_wins", i8),  # rivals' orders that traded
+    ("rival_misses", i8),  # and those that came too late
     ("refused", i8),  # makers' or replayed orders the book had no room for
 )
 
@@ -408,6 +413,10 @@ MINE = table(  # what an own strategy is shown of itself; with SEEN all it can r
     ("average_ticks", f8),  # what a lot of the position cost, NaN when flat
     ("parameters", f8, (N_PARAMETERS,)),
     ("memory", f8, (N_MEMORY,)),
+    # What it writes before it answers QUOTE_IT: where to stand, in ticks; 0 stands nowhere on that side.
+    ("bid_ticks", i8),
+    ("ask_ticks", i8),
+    ("quote_lots", i8),  # 0: as large as an entry
 )
 INTENT = table(
     ("act", i8),  # NEW, CANCEL, REPLACE
@@ -553,6 +562,27 @@ FLOW_PARAMS = table(
     ("touch_orders", i8, (2,)),  # at the first bid, at the first ask when queues are laid
     ("depth_orders", i8, (N_DISTANCES,)),  # at the levels behind
 )
+RIVAL_PARAMS = table(
+    ("count", i8),
+    ("edge_ticks", f8),  # how far beyond the touch the external price must be
+    ("lots", i8),
+)
+INTENSITY_PARAMS = table(
+    ("interval_ns", i8),  # one candidate a side at each multiple; 0: at random times
+    ("candidates", f8),  # per second and side
+    ("likely", f8),  # chance that a candidate trades at the mid
+    ("premium_ticks", f8),  # how far from the mid it goes: fixed, or the mean of an exponential
+    ("fixed", i8),
+    ("order_lots", i8),  # 0: a whole order
+)
+MAKER_PARAMS = table(
+    ("around_mid", i8),  # quote around the venue's mid, not the external price
+    ("lots", i8),  # of a quote; 0: as large as an entry
+    ("horizon_ns", i8),
+    ("skew", f8),  # gamma sigma^2: ticks per order held and second left
+    ("spread_ticks", f8),  # of the quotes at the horizon's end: (2 / gamma) ln(1 + gamma / k)
+    ("inventory", i8),  # 0: quote the same on both sides whatever is held
+)
 STRATEGY_PARAMS = table(
     ("name", i8),
     ("threshold", f8),
@@ -561,6 +591,8 @@ STRATEGY_PARAMS = table(
     ("exit_after_ns", i8),
     ("stack", i8),
     ("volatile_size", f8),  # size multiplier in a volatile regime
+    ("replaces", i8),  # a quote is moved by one message, else cancelled and sent anew
+    ("maker", MAKER_PARAMS),
     ("parameters", f8, (N_PARAMETERS,)),
 )
 RISK_PARAMS = table(
@@ -598,6 +630,8 @@ PARAMS = table(
     ("external", EXTERNAL_PARAMS),
     ("venue", VENUE_PARAMS),
     ("flow", FLOW_PARAMS),
+    ("intensity", INTENSITY_PARAMS),
+    ("rivals", RIVAL_PARAMS),
     ("delays", DELAY, (N_DELAYS,)),
     ("burst_memory_ns", f8),  # how long the return of late reaches back; 0: no delay has bursts
     ("strategy", STRATEGY_PARAMS),

@@ -32,6 +32,21 @@ def copy_quote(quote, params, px):
 
 
 @kernel
+def accepts(rules, quote, half, px, mark):
+    """Whether a counterparty takes an order of a half at `px`, by its mark.
+
+    With d how far the price is from the mid on the order's own side, in ticks, the chance is
+    likely * exp(-d / premium) (Avellaneda and Stoikov 2008), or likely as long as d is at most the
+    premium (Moallemi and Saglam 2013).
+    """
+    mid = 0.5 * (quote.bid + quote.ask)
+    away = (px - mid) * (2 * half - 1)
+    if rules.fixed:
+        return away <= rules.premium_ticks and mark < rules.likely
+    return mark < rules.likely * math.exp(-away / rules.premium_ticks)
+
+
+@kernel
 def read_touch(quote, book):
     """Read the best quotes of a book; returns whether they changed."""
     bid = book.best[0]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from lablib.kernels import tables as t
 from lablib.kernels.tape import candidates
 from lablib.tape import noise
+from lablib.tape.windows import Windowed
 
 _COUNT = 16_384  # candidates of a window, about
 _LONGEST_NS = 1 << 50  # of a window, where next to nothing happens
@@ -49,7 +50,7 @@ def alias_table(weights: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDAr
     return share, alias
 
 
-class FlowSource:
+class FlowSource(Windowed):
     """One kind of candidates under one set of rates.
 
     Parameters
@@ -63,6 +64,7 @@ class FlowSource:
     """
 
     def __init__(self, seed: int, kind: int, rules: Any) -> None:
+        super().__init__()
         self.rate = bounding_rates(rules)[kind - t.FLOW_LIMIT]
         self.kind = kind
         self._seed, self._rules = seed, rules
@@ -75,23 +77,6 @@ class FlowSource:
         if not weights.any():
             weights[:2] = 1.0
         self._share, self._alias = alias_table(weights)
-        self._window = -1
-        self._last_ns: dict[int, int] = {}  # last candidate of the last two windows
-        self._events = np.empty(0, t.TAPE_EVENT)
-
-    def after(self, from_ns: int, played_ns: int) -> tuple[NDArray[Any], int]:
-        """The window with the first instant after `from_ns`, and its end; the next one where all of it is played.
-
-        Window *k* is (k span, (k + 1) span]; its candidates are in time order, no two at the same time.
-        """
-        window = from_ns // self.span_ns
-        if self._last_ns.get(window, t.FAR) <= played_ns:
-            window += 1
-        if window != self._window:
-            self._window, self._events = window, self._draw(window)
-            last_ns = int(self._events["time_ns"][-1]) if self._events.size else 0
-            self._last_ns = {window - 1: self._last_ns.get(window - 1, t.FAR), window: last_ns}
-        return self._events, (window + 1) * self.span_ns
 
     def _draw(self, window: int) -> NDArray[Any]:
         generator = noise.generator(self._seed, noise.FLOW + self.kind - t.FLOW_LIMIT, window)

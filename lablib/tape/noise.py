@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from lablib.errors import ConfigError
 
 PRICE, REGIME, JUMP_COUNT, JUMP_SIZE = range(4)  # sources
+COUNTERPARTIES = 8
 FLOW = 16  # the first source of order flow; one each for the kinds of candidates
 BLOCK = 8_192  # numbers in a block
 

@@ -1,4 +1,4 @@
-"""The synthetic market: external ticks and order flow, a block at a time, from keyed noise."""
+"""The synthetic market: external ticks and those who come to trade, a block at a time, from keyed noise."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from lablib.kernels import tables as t
 from lablib.kernels.price import external_path
 from lablib.kernels.tape import merge
 from lablib.tape import noise
+from lablib.tape.counterparties import Counterparties
 from lablib.tape.flow import FlowSource
+from lablib.tape.windows import Windowed
 
 
 class SyntheticTape:
@@ -26,7 +28,7 @@ class SyntheticTape:
         self._block = -1
         self._normals = np.empty(0)
         self._rules = b""
-        self._flows: list[FlowSource] = []
+        self._crowd: list[Windowed] = []
 
     def events_after(self, params: np.record, state: Any) -> NDArray[Any]:
         """The events that come next after those a `tables.STATE` has seen.
@@ -35,14 +37,19 @@ class SyntheticTape:
         -------
         A `tables.TAPE_EVENT` array, never empty: up to the first end of a block of any source.
         """
-        if params.venue.model != t.FLOW:
+        if params.venue.model not in (t.FLOW, t.INTENSITY):
             return self._external(params.external, state.external, t.FAR)
-        if params.flow.tobytes() != self._rules:
-            self._rules = params.flow.tobytes()
-            kinds = range(t.FLOW_LIMIT, t.FLOW_LIMIT + t.N_FLOWS)
-            flows = (FlowSource(self.seed, kind, params.flow.copy()) for kind in kinds)
-            self._flows = [flow for flow in flows if flow.rate > 0]
-        return self._with_flow(params.external, state["external"], state["venue"]["flow"]["at_ns"])
+        rules = (params.flow if params.venue.model == t.FLOW else params.intensity).copy()
+        if rules.tobytes() != self._rules:
+            self._rules = rules.tobytes()
+            self._crowd = [source for source in self._sources(params, rules) if source.rate > 0]
+        return self._with_crowd(params.external, state["external"], state["venue"]["flow"]["at_ns"])
+
+    def _sources(self, params: Any, rules: Any) -> list[Windowed]:
+        if params.venue.model == t.INTENSITY:
+            return [Counterparties(self.seed, rules)]
+        kinds = range(t.FLOW_LIMIT, t.COUNTERPARTY)
+        return [FlowSource(self.seed, kind, rules) for kind in kinds]
 
     def _external(self, params: Any, external: Any, end_ns: int) -> NDArray[Any]:
         """External ticks up to the end of their noise block, or up to `end_ns` where that is earlier."""
@@ -67,7 +74,7 @@ class SyntheticTape:
         external_path(params, external.copy(), normals, regimes, counts, sizes, events)
         return events
 
-    def _with_flow(self, params: Any, external: Any, played: Any) -> NDArray[Any]:
+    def _with_crowd(self, params: Any, external: Any, played: Any) -> NDArray[Any]:
         """External ticks and candidates merged, up to the first end of a block of any of them."""
         block_ns = noise.BLOCK * int(params["interval_ns"])
         ticks_end_ns = (int(external["index"]) // noise.BLOCK + 1) * block_ns
@@ -76,9 +83,9 @@ class SyntheticTape:
         from_ns = max(0, int(external["at_ns"]) - 1, max(played_ns) - 1)
         while True:
             pieces, end_ns = [], ticks_end_ns
-            for flow in self._flows:
-                after_ns = max(from_ns, played_ns[flow.kind - t.FLOW_LIMIT])
-                drawn, drawn_end_ns = flow.after(from_ns, after_ns)
+            for source in self._crowd:
+                after_ns = max(from_ns, played_ns[source.kind - t.FLOW_LIMIT])
+                drawn, drawn_end_ns = source.after(from_ns, after_ns)
                 pieces.append((drawn, after_ns))
                 end_ns = min(end_ns, drawn_end_ns)
             events = self._external(params, external, end_ns)

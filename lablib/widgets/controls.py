@@ -55,7 +55,12 @@ GROUPS = {
         "risk.daily_loss_cap_pct",
     ),
 }
-FOLDS = {"Order flow": "flow.", "Checks and guards": "risk.", "Drills": "drills."}  # by section
+FOLDS = {
+    "Order flow": "flow.",
+    "Counterparties": "intensity.",
+    "Checks and guards": "risk.",
+    "Drills": "drills.",
+}  # by section
 CUSTOM = "custom"
 
 Act = Callable[[str, Any], None]
