@@ -69,15 +69,15 @@ class Outcome(NamedTuple):
     edges: np.ndarray  # gross, bps
 
 
-def measure(row: Row, seconds: float, seed: int) -> Outcome:
-    """One stretch of a row: polled looks, five lags apart, exit a lag after the decision."""
+def measure(row: Row, seconds: float, seed: int, closing: str = "time") -> Outcome:
+    """One stretch of a row: polled looks, five lags apart; exit a lag after the decision, unless told."""
     config = market(
         row.sigma,
         latency__market_lag_ms=row.lag,
         latency__order_entry_ms=row.latency,
         strategy__threshold=row.threshold * 1e-4,
         strategy__decision_interval_ms=5 * row.lag,
-        strategy__exit="time",
+        strategy__exit=closing,
         strategy__exit_after_ms=row.lag,
     )
     done = run(config, seed=seed, until=seconds)
@@ -162,6 +162,34 @@ def test_the_edge_spreads_as_theory_says(name, triggers):
 
 # ------------------------------------------------------------------------- the copy and its original
 LAG = 20  # ms
+
+
+# ------------------------------------------------------ exits when the divergence closes (§5.8), n = 100
+# Threshold and order latency as shares of sd and lag; the mean edge in sd, its standard error 0.005.
+CLOSES = {
+    (1, 0.0): 1.6085,
+    (1, 0.1): 1.5477,
+    (1, 0.2): 1.4781,
+    (1, 0.5): 1.2220,
+    (1, 0.8): 0.5748,
+    (2, 0.0): 2.4678,
+    (2, 0.2): 2.2050,
+    (2, 0.5): 1.6607,
+}
+
+
+@pytest.mark.parametrize("trips", [1_000, pytest.param(20_000, marks=pytest.mark.full)])
+@pytest.mark.parametrize(("z", "late"), CLOSES)
+def test_waiting_for_the_divergence_to_close_earns_more_than_a_fixed_time(z, late, trips):
+    sd = 0.05 * 100**0.5  # bps
+    row = Row(0.05, 100, z * sd, late * 100, 2 * NORMAL.cdf(-z), 0, 0)
+    looks = trips / row.p
+    with ThreadPoolExecutor(2) as pool:
+        stretches = pool.map(lambda k: measure(row, looks / 4, SEED + k, "close"), range(4))
+        edges = np.concatenate([part.edges for part in stretches]) / sd
+    assert edges.size > 0.8 * trips
+    error = np.hypot(edges.std() / edges.size**0.5, 0.005)
+    assert abs(edges.mean() - CLOSES[z, late]) <= 4 * error
 
 
 @cache
