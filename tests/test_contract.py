@@ -369,10 +369,12 @@ def test_a_message_without_delay_arrives_within_its_instant():
 
 
 def test_sources_of_one_instant_come_in_their_order():
-    """All at 200 ms: a day rolls, the price moves, an older one reaches the venue and us, an order
-    arrives, the word of another comes back, a guard's timer runs out, the clock strikes, and a thought
-    is finished."""
+    """All at 600 ms: a day rolls, the price moves, an older one reaches the venue and us, a rival's order
+    arrives, then ours, the word of another comes back, a guard's timer runs out, the clock strikes,
+    and a thought is finished."""
     config = {
+        "venue": {"model": "makers", "half_spread_ticks": 1},
+        "rivals": {"count": 1, "reaction_ms": 50, "lots": 1},
         "external.interval_ms": 50,
         "latency.market_lag_ms": 100,
         "latency.external_feed_ms": 50,
@@ -397,7 +399,7 @@ def test_sources_of_one_instant_come_in_their_order():
 
 
 def test_the_order_of_sources_is_the_one_that_was_designed():
-    order = [t.ROLL, t.TAPE, t.LAG, t.ARRIVAL, t.SEE_EXTERNAL, t.SEE_VENUE, t.LEARN]
+    order = [t.ROLL, t.TAPE, t.LAG, t.RIVAL, t.ARRIVAL, t.SEE_EXTERNAL, t.SEE_VENUE, t.LEARN]
     order += [t.WATCH, t.LOOK, t.SEND]
     assert order == sorted(order) == list(range(t.N_SOURCES))
 
