@@ -92,6 +92,41 @@ SCENARIOS: dict[str, Scenario] = {
             **WIRES["retail"].changes,
         },
     ),
+    "rivals": Scenario(
+        "The same building with five rivals as fast as we are: who is second finds the quote gone",
+        "Colo wires; rivals' reaction lognormal around our own way to the venue; races on the LSE have 3.3"
+        " participants and five fast firms win most (Aquilina, Budish and O'Neill 2022).",
+        {
+            **_BOOK,
+            **WIRES["colo"].changes,
+            "rivals.count": 5,
+            "rivals.reaction_ms": _lognormal(0.1, 0.3, 0.03),
+            "rivals.lots": 2_000,
+        },
+    ),
+    "maker": Scenario(
+        "Quoting both sides to those who come by themselves, and leaning against what one holds",
+        "Avellaneda and Stoikov (2008): their rule at a price of 100 that moves 5 bps a second; two"
+        " counterparties a second and side (judgement).",
+        {
+            "external.volatility_bps": 5.0,
+            "venue.model": "intensity",
+            "venue.half_spread_ticks": 20,
+            "venue.fee_bps": 0.0,
+            "intensity.rate": 2.0,
+            "intensity.premium_px": 0.05,
+            "latency.market_lag_ms": 0.0,
+            "latency.external_feed_ms": _lognormal(2.0, 0.4, 0.5),
+            "latency.venue_feed_ms": _lognormal(2.0, 0.4, 0.5),
+            "latency.order_entry_ms": _lognormal(5.0, 0.5, 1.0),
+            "latency.ack_ms": _lognormal(5.0, 0.5, 1.0),
+            "strategy.name": "market_maker",
+            "strategy.maker.risk_aversion": 1.0,
+            "strategy.maker.arrival_decay": 20.0,
+            "strategy.maker.volatility_px": 0.05,
+            "strategy.maker.horizon_s": 60.0,
+        },
+    ),
     "flow": Scenario(
         "Strangers' orders make the price on a real book; some of them follow the external price",
         "Cont, Stoikov and Talreja (2010), Sky Perfect Communications: rates per minute, 20 times per second;"
