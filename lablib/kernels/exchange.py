@@ -250,7 +250,8 @@ def rest(state, params, at, lots):
     if params.venue.model > t.QUOTES_ONLY:
         slot = add(state.book, (1 - own.side) >> 1, own.limit_ticks, lots, t.OWN, at)
         if slot <= 0:
-            finish(state, params, at, t.REJECTED, -slot)
+            refused = t.CANCELLED if own.filled > 0 else t.REJECTED
+            finish(state, params, at, refused, -slot)
             return
         own.slot = slot
     own.status = t.RESTING
