@@ -64,6 +64,7 @@ def test_one_order_from_the_news_to_the_last_word():
         "roll",
         "tape",
         "lag",
+        "rival",
         "arrival",
         "see_external",
         "see_venue",
