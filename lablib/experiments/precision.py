@@ -108,15 +108,29 @@ def root(x: Floats, curves: Floats, confidence: float = 0.95) -> Root:
     at = float(x[k] - mean[k] * (x[k + 1] - x[k]) / (mean[k + 1] - mean[k]))
     if curves.shape[0] < 2:
         return Root(at, math.nan, math.nan)
-    fine = np.unique(
-        np.append(np.interp(np.arange((x.size - 1) * _FINE + 1) / _FINE, np.arange(x.size), x), at)
-    )
-    between = np.stack([np.interp(fine, x, curve) for curve in curves])
-    reach = student(confidence, curves.shape[0] - 1) * standard_error(between, 0)
-    outside = np.abs(between.mean(axis=0)) > reach
+    fine, average, error = _between(x, curves, at)
+    outside = np.abs(average) > student(confidence, curves.shape[0] - 1) * error
     here = int(np.searchsorted(fine, at))
     outside[here] = False
     before, after = np.flatnonzero(outside[:here]), np.flatnonzero(outside[here:])
     low = float(fine[before[-1]]) if before.size else -math.inf
     high = float(fine[here + after[0]]) if after.size else math.inf
     return Root(at, low, high)
+
+
+def _between(x: Floats, curves: Floats, at: float) -> tuple[Floats, Floats, Floats]:
+    """Places from the first node to the last, `at` among them, with mean and standard error there."""
+    places = np.interp(np.arange((x.size - 1) * _FINE + 1) / _FINE, np.arange(x.size), x)
+    fine = np.unique(np.append(places, at))
+    left = np.minimum(np.searchsorted(x, fine, side="right") - 1, x.size - 2)
+    share = (fine - x[left]) / (x[left + 1] - x[left])
+    mean = curves.mean(axis=0)
+    centred = curves - mean
+    spread = np.square(centred).sum(axis=0)
+    common = (centred[:, :-1] * centred[:, 1:]).sum(axis=0)
+    # The variance of (1 - w) a + w b, out of those of two nodes and what they share.
+    squares = (1 - share) ** 2 * spread[left] + share**2 * spread[left + 1]
+    squares += 2 * share * (1 - share) * common[left]
+    count = curves.shape[0]
+    error: Floats = np.sqrt(np.maximum(squares, 0.0) / (count - 1) / count)
+    return fine, (1 - share) * mean[left] + share * mean[left + 1], error

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lablib import __version__
+from lablib import __version__, own_strategy
 from lablib.config import SimConfig
 from lablib.engine import Market, Strategy, as_config
 from lablib.errors import ConfigError
@@ -21,7 +21,6 @@ from lablib.experiments.design import DESIGNS, Design, check_runs, grid, scatter
 from lablib.experiments.frontier import Frontier, frontier_of
 from lablib.experiments.ledger import Ledger
 from lablib.experiments.precision import standard_error
-from lablib.own_strategy import prepare
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,6 +116,10 @@ class Sweep:
         """
         tables.save(self.table, path)
 
+    def encoded(self, suffix: str) -> bytes:
+        """The table as the bytes of a `.csv`, `.parquet` or `.jsonl` file."""
+        return tables.encoded(self.table, suffix)
+
     def frontier(
         self, x: str | None = None, y: str | None = None, where: Mapping[str, Any] | None = None
     ) -> Frontier:
@@ -164,7 +167,9 @@ class Sweep:
             if progress:
                 progress(len(self), self.design.count)
             if self._strategy is not None:
-                prepare(self._strategy)  # compiled once, or refused, before threads meet it
+                own_strategy.prepare(
+                    self._strategy
+                )  # compiled once, or refused, before threads meet it
             for index, result in gather(cell, self._jobs(), executor, cancelled):
                 outcome = _outcome(result)
                 if outcome is None:
@@ -196,7 +201,9 @@ class Sweep:
 
     def header(self) -> dict[str, Any]:
         """What makes it this sweep and no other."""
-        strategy = None if self._strategy is None else prepare(self._strategy).source_sha256
+        strategy = (
+            None if self._strategy is None else own_strategy.prepare(self._strategy).source_sha256
+        )
         design = self.design.describe()
         return {
             "lablib": __version__,
@@ -269,6 +276,35 @@ def sweep(
     ArchiveError
         When `resume` is another sweep's file.
     """
+    result = prepare(
+        config,
+        values,
+        seeds=seeds,
+        until=until,
+        design=design,
+        n=n,
+        design_seed=design_seed,
+        market=market,
+        strategy=strategy,
+    )
+    with tables.bar(progress, result.design.count) as tell:
+        result.fill(executor, on_result, cancelled, tell, resume)
+    return result
+
+
+def prepare(
+    config: SimConfig | Mapping[str, Any] | str | None,
+    values: Mapping[str, Any],
+    *,
+    seeds: int | Iterable[int] = 16,
+    until: str | float | None = None,
+    design: str = "grid",
+    n: int | None = None,
+    design_seed: int = 0,
+    market: Market | None = None,
+    strategy: Strategy | None = None,
+) -> Sweep:
+    """A sweep that is checked and has run nothing yet; `Sweep.fill` runs it. See `sweep`."""
     base = as_config(config)
     if design not in DESIGNS:
         raise ConfigError(f"design: one of {', '.join(DESIGNS)}, got {design!r}")
@@ -280,10 +316,7 @@ def sweep(
         points = scatter(base, values, design, n if n is not None else 0, design_seed)
     chosen = seeds_of(seeds)
     check_runs(points.count, len(chosen))
-    result = Sweep(base, points, chosen, span_ns(until, market), market, strategy)
-    with tables.bar(progress, points.count) as tell:
-        result.fill(executor, on_result, cancelled, tell, resume)
-    return result
+    return Sweep(base, points, chosen, span_ns(until, market), market, strategy)
 
 
 def _outcome(result: Outcome | BaseException | None) -> Outcome | None:

@@ -234,7 +234,7 @@ def test_a_file_of_another_sweep_is_refused_and_not_touched(tmp_path):
             swept(resume=path, **changes)
     with pytest.raises(ArchiveError, match=r"config.venue.fee_bps is 2.0 there and 1.0 here"):
         sweep({**BASE, "venue.fee_bps": 1}, GRID, resume=path, **BRIEF)
-    with pytest.raises(ArchiveError, match="the length of design.fields is 2 there"):
+    with pytest.raises(ArchiveError, match=r"the length of design\.fields is 2 there"):
         sweep(BASE, {ENTRY: [1, 2]}, resume=path, **BRIEF)
     assert path.read_bytes() == before
 
