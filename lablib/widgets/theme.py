@@ -163,6 +163,7 @@ CSS = f"""
 .lrl-facts {{ border-collapse: collapse; font-size: 12px; }}
 .lrl-facts td {{ padding: 1.5px 14px 1.5px 0; white-space: nowrap; }}
 .lrl-facts td:nth-child(odd) {{ color: {MUTED}; }}
+.bqplot_tooltip_div, .bqplot_tooltip_div * {{ pointer-events: none; }}
 .lrl-tip {{ font-size: 12px; line-height: 1.45; color: {INK}; white-space: nowrap; padding: 2px 4px; }}
 .lrl-head nav {{ display: flex; gap: 12px; font-size: 12.5px; white-space: nowrap; }}
 .lrl-head nav a {{ color: {BLUE}; text-decoration: none; }}
