@@ -231,6 +231,9 @@ def _checked(
         except ValidationError as error:
             prefix = field.rpartition(".")[0]
             raise ConfigError(f"{prefix}.{explain(error).removeprefix('config.')}") from None
+        except ConfigError as error:  # a delay's own words do not know whose they are
+            message = str(error)
+            raise ConfigError(message if field in message else f"{field}: {message}") from None
         kept = getattr(room, name)
         kept = kept.model_dump(mode="json") if isinstance(kept, BaseModel) else kept
         mark = json.dumps(kept, sort_keys=True)

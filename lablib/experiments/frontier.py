@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lablib import theory
-from lablib.config import Constant, SimConfig
+from lablib.config import SimConfig
+from lablib.delays import Constant
 from lablib.errors import ConfigError
 from lablib.experiments.design import Design
 from lablib.experiments.precision import Root, root
@@ -140,8 +141,10 @@ def break_even(config: SimConfig, along: str = ORDER_WIRES[0]) -> float:
     if (
         venue.model != "delayed_copy"
         or config.strategy.name != "divergence"
+        or external.model != "gbm"
         or external.regimes.enabled
         or external.burst.enabled
+        or config.drills != type(config.drills)()
         or any(math.isnan(delay) for delay in delays.values())
     ):
         return math.nan
@@ -180,8 +183,8 @@ def caveats(config: SimConfig) -> tuple[str, ...]:
 
 def _constant(delay: Any) -> float:
     """A delay in ms if it is always the same, else NaN."""
-    if isinstance(delay, Constant) and delay.spike_probability == 0:
-        return delay.ms
+    if isinstance(delay, Constant):
+        return delay.ms if delay == Constant(ms=delay.ms) else math.nan
     return float(delay) if isinstance(delay, int | float) else math.nan
 
 
