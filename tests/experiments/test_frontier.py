@@ -15,6 +15,7 @@ ENTRY, THRESHOLD, FEE = "latency.order_entry_ms", "strategy.threshold", "venue.f
 BRIEF = {"seeds": 2, "until": "2s"}
 
 
+@pytest.mark.compiled
 def test_maps_rise_along_both_axes_whatever_the_order_of_the_values():
     result = sweep({}, {ENTRY: [50, 0], THRESHOLD: [0.003, 0.001, 0.002]}, **BRIEF)
     for x, y in ((ENTRY, THRESHOLD), (THRESHOLD, ENTRY)):
@@ -112,6 +113,7 @@ def test_the_simulated_break_even_agrees_with_theorys(name):
     assert zero["low"] <= zero["theory"] <= zero["high"]
 
 
+@pytest.mark.compiled
 def test_the_contour_runs_along_either_axis():
     maps = sweep({}, {ENTRY: [0, 200], FEE: [0, 200]}, seeds=3, until="20s").frontier()
     along_fee = maps.zero(along=FEE)

@@ -62,6 +62,7 @@ def test_the_table_is_tidy(table):
         table["pnl_mean"][0] = 1
 
 
+@pytest.mark.compiled
 def test_settings_that_are_no_numbers_stand_as_text():
     law = {"model": "constant", "ms": 5}
     result = sweep(
@@ -73,6 +74,7 @@ def test_settings_that_are_no_numbers_stand_as_text():
 
 
 # ---------------------------------------------------------------------------------------- who computes
+@pytest.mark.compiled
 def test_threads_give_the_table_of_one(table):
     with ThreadPoolExecutor(3) as pool:
         assert same(swept(executor=pool).table, table)
@@ -222,6 +224,7 @@ def test_a_resumed_sweep_gives_the_undisturbed_table(table, tmp_path):
     )
 
 
+@pytest.mark.compiled
 def test_a_file_of_another_sweep_is_refused_and_not_touched(tmp_path):
     path = tmp_path / "sweep.jsonl"
     swept(resume=path)
@@ -248,6 +251,7 @@ def test_a_file_that_is_no_sweep_is_refused_and_not_touched(content, tmp_path):
     assert path.read_text() == content
 
 
+@pytest.mark.compiled
 def test_a_damaged_line_is_named(tmp_path):
     path = tmp_path / "sweep.jsonl"
     swept(resume=path)
@@ -284,6 +288,7 @@ def test_ctrl_c_leaves_a_file_that_completes_to_the_identical_table(tmp_path):
 
 
 # ---------------------------------------------------------------------------------------------- files
+@pytest.mark.compiled
 def test_a_table_is_written_as_what_its_name_ends_in(tmp_path):
     import pandas as pd
 
@@ -302,12 +307,14 @@ def test_a_table_is_written_as_what_its_name_ends_in(tmp_path):
         result.save(tmp_path / "nowhere" / "table.csv")
 
 
+@pytest.mark.compiled
 def test_a_random_design_runs_like_a_grid():
     result = sweep(BASE, {ENTRY: (0, 50), THRESHOLD: (0.001, 0.002)}, design="latin", n=4, **BRIEF)
     assert result.complete
     assert len(set(result.table[ENTRY].tolist())) == 4
 
 
+@pytest.mark.compiled
 def test_a_strategy_of_ones_own_and_a_preset_can_be_swept():
     def buyer(seen, mine):
         return 1
