@@ -134,7 +134,7 @@ def break_even(config: SimConfig, along: str = ORDER_WIRES[0]) -> float:
 
     >>> config = SimConfig().replace({"strategy.threshold": 0.002, "venue.fee_bps": 2})
     >>> round(break_even(config), 1)
-    97.8
+    102.4
     """
     delays = {name: _constant(getattr(config.latency, name)) for name in _DELAYS}
     external, venue = config.external, config.venue

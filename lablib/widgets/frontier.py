@@ -519,7 +519,7 @@ def _span(seconds: float) -> str:
     """Seconds of real time as a person says them.
 
     >>> _span(0.4), _span(75), _span(4_000)
-    ('0.4 s', '1 min 15 s', '1 h 07 min')
+    ('0.4 s', '1 min 15 s', '1 h 06 min')
     """
     if seconds < 60:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
