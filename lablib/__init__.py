@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from lablib.errors import DataError as DataError
     from lablib.errors import LabError as LabError
     from lablib.errors import SessionError as SessionError
+    from lablib.experiments.compare import Comparison as Comparison
+    from lablib.experiments.compare import compare as compare
+    from lablib.experiments.frontier import Frontier as Frontier
+    from lablib.experiments.sweep import Sweep as Sweep
+    from lablib.experiments.sweep import sweep as sweep
     from lablib.frame import Frame as Frame
     from lablib.pace import Pace as Pace
     from lablib.pieces import Action as Action
@@ -52,6 +57,9 @@ _ROOMS = {
     "config": "SimConfig",
     "engine": "Command Simulation simulate",
     "errors": "ArchiveError ConfigError DataError LabError SessionError",
+    "experiments.compare": "Comparison compare",
+    "experiments.frontier": "Frontier",
+    "experiments.sweep": "Sweep sweep",
     "frame": "Frame",
     "pace": "Pace",
     "pieces": "Action LagGenerator Metrics PriceGenerator RiskState SimEngine Stage compute_signal",

@@ -77,6 +77,34 @@ def parser() -> argparse.ArgumentParser:
     )
     one.add_argument("--fail-on-halt", action="store_true", help="exit with 1 if the run halted")
 
+    many = add("sweep", sweep, "Run many settings on the same markets.", _scenario("10min"))
+    many.add_argument(
+        "--over",
+        action="append",
+        required=True,
+        type=_over,
+        metavar="SECTION.FIELD=VALUES",
+        help="vary a field: 1,5,20,80 or 0.001:0.005:5 (from, to, how many; :log for a geometric row);"
+        " repeatable, for every combination",
+    )
+    many.add_argument(
+        "--seeds",
+        type=int,
+        default=16,
+        metavar="N",
+        help="markets a setting meets, from --seed on (%(default)s)",
+    )
+    many.add_argument("--threads", type=int, metavar="N", help="threads (one a processor)")
+    many.add_argument(
+        "--output", type=Path, metavar="FILE", help="write the table: .csv, .parquet or .jsonl"
+    )
+    many.add_argument(
+        "--resume",
+        type=Path,
+        metavar="FILE",
+        help="keep every setting here as it is done, and begin where the file ends",
+    )
+
     lab = add("serve", serve, "Start the live lab in a browser, for this computer only.")
     lab.add_argument("--port", type=_port, help="port (8866, or the next free one); 0 takes any")
     lab.add_argument("--ip", default="127.0.0.1", help="address to listen on (%(default)s)")
@@ -136,6 +164,41 @@ def _change(text: str) -> tuple[str, Any]:
         return path.strip(), json.loads(value)
     except json.JSONDecodeError:
         return path.strip(), value.strip()
+
+
+def _over(text: str) -> tuple[str, list[Any]]:
+    """`section.field=a,b,c`, `=from:to:count`, `=from:to:count:log` or a JSON list."""
+    path, equals, row = text.partition("=")
+    path, row = path.strip(), row.strip()
+    if not path or not equals or not row:
+        raise argparse.ArgumentTypeError(f"{text!r}: give section.field=values")
+    if row.startswith("["):
+        try:
+            return path, list(json.loads(row))
+        except json.JSONDecodeError as error:
+            raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
+    if ":" in row:
+        return path, _spaced(text, row)
+    return path, [_change(f"{path}={word}")[1] for word in row.split(",")]
+
+
+def _spaced(text: str, row: str) -> list[float]:
+    """Numbers from one end to the other, both included."""
+    words = row.split(":")
+    log = words[3:] == ["log"]
+    try:
+        low, high, count = float(words[0]), float(words[1]), int(words[2])
+        if len(words) != 3 + log or count < 2 or not low < high or (log and low <= 0):
+            raise ValueError
+    except (ValueError, IndexError):
+        form = "from:to:count or from:to:count:log, rising, with a count of 2 or more"
+        raise argparse.ArgumentTypeError(f"{text!r}: give {form}") from None
+    if count > 1_000_000:
+        raise argparse.ArgumentTypeError(f"{text!r}: {count:,} values; the most are 1,000,000")
+    shares = [k / (count - 1) for k in range(count)]
+    if log:
+        return [float(f"{low * (high / low) ** share:.6g}") for share in shares]
+    return [float(f"{low + (high - low) * share:.12g}") for share in shares]
 
 
 def _port(text: str) -> int:
@@ -199,6 +262,52 @@ def demo(options: argparse.Namespace) -> int:
     print(latency_cost(cost))
     print(NEXT, end="")
     return 0
+
+
+def sweep(options: argparse.Namespace) -> int:
+    """Many settings: a table to stdout, and whole to `--output`."""
+    from lablib.experiments.sweep import sweep as sweep_all
+    from lablib.experiments.tables import check_path
+    from lablib.report import swept
+
+    fields = [field for field, _ in options.over]
+    if len(set(fields)) < len(fields):
+        twice = next(field for field in fields if fields.count(field) > 1)
+        raise ConfigError(f"--over: {twice} is there twice")
+    if options.output:
+        check_path(options.output)
+    config = _config(options)
+    if options.seeds < 1:
+        raise ConfigError(f"--seeds: at least 1, got {options.seeds}")
+    _mention_compiling()
+    try:
+        table = sweep_all(
+            config,
+            dict(options.over),
+            seeds=range(options.seed, options.seed + options.seeds),
+            until=options.until,
+            executor=options.threads,
+            resume=options.resume,
+        )
+    except KeyboardInterrupt:
+        if options.resume:
+            print(f"lablib: what is done is in {options.resume}", file=sys.stderr)
+        raise
+    if options.output:
+        table.save(options.output)
+    rows = [table.row(index) for index in table.table["cell"].tolist()]
+    if options.json:
+        print(json.dumps({**_asked(options), "seeds": options.seeds, "cells": _plain(rows)}))
+    else:
+        print(swept(fields, rows))
+        if options.output:
+            print(f"  the table is in {options.output}")
+    return 1 if table.errors else 0
+
+
+def _plain(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows as JSON can hold them: no NaN."""
+    return [{name: None if value != value else value for name, value in r.items()} for r in rows]
 
 
 def serve(options: argparse.Namespace) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 NEXT = """
@@ -100,6 +100,52 @@ def latency_cost(rows: Iterable[Mapping[str, Any]]) -> str:
             f"    {row['order_entry_ms']:>8g} ms {row['fills']:>9,} {row['pnl']:>+13,.2f} {each:>13}"
         )
     return "\n".join(lines)
+
+
+ROWS = 40  # of a sweep that are printed
+
+
+def swept(fields: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
+    """A sweep's cells as a table: settings, P&L with its standard error, halts, overshoot, fills.
+
+    Parameters
+    ----------
+    fields
+        The settings.
+    rows
+        As `Sweep.row`; of a long table the first and the last are shown.
+    """
+    names = [field.rpartition(".")[2] for field in fields]
+    head = [*names, "P&L", "± se", "P(halt)", "overshoot", "fills", "p50 ms"]
+    half = ROWS // 2
+    shown = [*rows[:half], None, *rows[-half:]] if len(rows) > ROWS else list(rows)
+    cells = [head, *(_swept_row(fields, row) for row in shown)]
+    widths = [
+        max(len(line[k]) for line in cells if len(line) == len(head)) for k in range(len(head))
+    ]
+    lines = []
+    for line in cells:
+        padded = [word.rjust(width) for word, width in zip(line, widths, strict=False)]
+        rest = line[len(padded) :]
+        lines.append("  " + "  ".join([*padded, *rest]).rstrip())
+    return "\n".join(lines)
+
+
+def _swept_row(fields: Sequence[str], row: Mapping[str, Any] | None) -> list[str]:
+    if row is None:
+        return ["…"]
+    settings = [f"{row[f]:.6g}" if isinstance(row[f], int | float) else str(row[f]) for f in fields]
+    if row["error"]:
+        return [*settings, "failed", "", "", "", "", "", row["error"]]
+    return [
+        *settings,
+        f"{row['pnl_mean']:+,.2f}",
+        f"{row['pnl_se']:,.2f}" if row["runs"] > 1 else "–",
+        f"{row['halt_share']:.1%}",
+        f"{row['overshoot_mean']:,.2f}",
+        f"{row['fills_mean']:,.1f}",
+        f"{row['latency_p50_ms']:,.3g}" if row["fills_mean"] else "–",
+    ]
 
 
 def _span(seconds: float) -> str:

@@ -113,7 +113,7 @@ class Controls:
             dial.slider.observe(self._turned(dial), "value")
         self.switches = {one.path: self._switch(one) for one in switches(type(config))}
         self._about = W.HTML()
-        self._link = W.HTML()
+        self._link, self._onward = W.HTML(), W.HTML()
         self.status = W.HTML()
         self.box = self._column()
         self.show(config, seed, preset)
@@ -172,7 +172,7 @@ class Controls:
         four = W.Box([self.buttons[name] for name in ("play", "pause", "step", "reset")])
         four.add_class("lrl-buttons")
         parts = [four, self.speed, self.window, self.buttons["halt"], _heading("Scenario")]
-        parts += [self.preset, self._about, self.seed, self._link]
+        parts += [self.preset, self._about, self.seed, self._link, self._onward]
         for title, paths in GROUPS.items():
             parts += [_heading(title), *(self.dials[path].box for path in paths)]
         main = {path for paths in GROUPS.values() for path in paths}
@@ -225,9 +225,11 @@ class Controls:
                 assign(self.switches[path], value=value)
 
     def link(self, query: str) -> None:
-        """Offer the scenario as an address."""
+        """Offer the scenario as an address, here and on the frontier’s page."""
         text = f'<a href="?{escape(query, quote=True)}">Link to this scenario</a>'
         assign(self._link, value=f'<div class="lrl-note lrl-link">{text}</div>')
+        text = f'<a href="frontier.ipynb?{escape(query, quote=True)}">Sweep two of its settings</a>'
+        assign(self._onward, value=f'<div class="lrl-note lrl-onward">{text}</div>')
 
     def show_life(self, state: str, *, halted: bool) -> None:
         """Enable what can be done now."""

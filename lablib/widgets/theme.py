@@ -120,8 +120,8 @@ CSS = f"""
 .lrl button.jupyter-button:hover:not(:disabled) {{ border-color: {BLUE}; color: {BLUE}; box-shadow: none; }}
 .lrl button.jupyter-button:focus-visible {{ outline: 2px solid {BLUE}; outline-offset: 1px; }}
 .lrl button.jupyter-button:disabled {{ opacity: 0.45; }}
-.lrl button.lrl-play:not(:disabled) {{ background: {BLUE}; border-color: {BLUE}; color: #fff; }}
-.lrl button.lrl-play:hover:not(:disabled) {{ background: #0f55a8; color: #fff; }}
+.lrl button:is(.lrl-play, .lrl-run):not(:disabled) {{ background: {BLUE}; border-color: {BLUE}; color: #fff; }}
+.lrl button:is(.lrl-play, .lrl-run):hover:not(:disabled) {{ background: #0f55a8; color: #fff; }}
 .lrl button.lrl-halt {{ border-color: {ALARM}; color: {ALARM}; }}
 .lrl button.lrl-halt:hover:not(:disabled) {{ background: {ALARM}; border-color: {ALARM}; color: #fff; }}
 .lrl .widget-dropdown, .lrl .widget-text, .lrl .widget-slider {{ width: 100%; min-width: 0; }}
@@ -141,6 +141,33 @@ CSS = f"""
 .lrl-status.bad {{ border-color: {ALARM}; color: {ALARM}; background: #fdf1f0; }}
 .lrl-status a {{ color: {BLUE}; }}
 
+.lrl-map {{ grid-column: span 2; grid-row: span 2; }}
+.lrl-cut {{ grid-column: span 2; }}
+.lrl-chosen {{ padding: 8px 12px 10px; }}
+.lrl-rows {{ gap: 5px; overflow: visible; }}
+@container (max-width: 600px) {{ .lrl-map, .lrl-cut {{ grid-column: auto; grid-row: auto; }} }}
+.lrl .lrl-panel .heatmapcell {{ fill: {PAGE}; }}
+.lrl-map .heatmapcell {{ cursor: pointer; }}
+.lrl-key i.ramp {{ display: inline-flex; align-items: center; gap: 5px; margin-left: auto; padding-right: 6px; }}
+.lrl-key i.ramp::before {{ display: none; }}
+.lrl-key i.ramp u {{ width: 90px; height: 8px; border-radius: 2px; background: var(--c); text-decoration: none; }}
+.lrl-key i.band::before {{ border-top-width: 8px; opacity: 0.3; vertical-align: 0; }}
+.lrl-progress {{ height: 5px; border-radius: 3px; background: {LINE}; overflow: hidden; }}
+.lrl-progress div {{ height: 100%; background: {BLUE}; transition: width 0.25s linear; }}
+.lrl-pair {{ display: grid !important; grid-template-columns: 1fr 1fr; gap: 6px; overflow: visible; }}
+.lrl a.lrl-go {{ display: block; color: {BLUE}; font-weight: 600; margin: 7px 0 4px; }}
+.lrl-save a {{ flex: 1; text-align: center; border: 1px solid #cbd4df; border-radius: 6px; height: 30px;
+  line-height: 28px; color: {INK}; text-decoration: none; font-size: 12px; font-weight: 550; }}
+.lrl-save a:hover {{ border-color: {BLUE}; color: {BLUE}; }}
+.lrl-save div.w {{ display: flex; gap: 6px; }}
+.lrl-facts {{ border-collapse: collapse; font-size: 12px; }}
+.lrl-facts td {{ padding: 1.5px 14px 1.5px 0; white-space: nowrap; }}
+.lrl-facts td:nth-child(odd) {{ color: {MUTED}; }}
+.bqplot_tooltip_div, .bqplot_tooltip_div * {{ pointer-events: none; }}
+.lrl-tip {{ font-size: 12px; line-height: 1.45; color: {INK}; white-space: nowrap; padding: 2px 4px; }}
+.lrl-head nav {{ display: flex; gap: 12px; font-size: 12.5px; white-space: nowrap; }}
+.lrl-head nav a {{ color: {BLUE}; text-decoration: none; }}
+
 .lrl-card .lrl-title {{ justify-content: flex-start; }}
 .lrl-tape {{ width: 100%; border-collapse: collapse; font-size: 12px; table-layout: fixed; }}
 .lrl-tape th {{ text-align: left; color: {MUTED}; font-weight: 500; font-size: 11px; padding: 0 10px 3px 0; }}
@@ -159,5 +186,7 @@ CSS = f"""
         ("step", _STEP),
         ("reset", _RESET),
         ("halt", _STOP),
+        ("run", _PLAY),
+        ("cancel", _STOP),
     )
 )
