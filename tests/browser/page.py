@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlencode, urlparse
 
 import psutil
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, TimeoutError, sync_playwright
 from playwright.sync_api import Page as BrowserPage
 
 ROOT = Path(__file__).parents[2]
@@ -155,8 +155,12 @@ class Page:
         page.listen(url)
         tab.add_init_script(WATCH)
         tab.goto(url, wait_until="commit")
-        tab.wait_for_selector(".lrl-info[data-frame]", state="attached", timeout=120_000)
-        tab.wait_for_selector(".lrl-reset:not(:disabled)", timeout=120_000)
+        try:
+            tab.wait_for_selector(".lrl-info[data-frame]", state="attached", timeout=120_000)
+            tab.wait_for_selector(".lrl-reset:not(:disabled)", timeout=120_000)
+        except TimeoutError as error:
+            told = f"the page says {tab.inner_text('body')[:500]!r}, its console {page.errors}"
+            raise AssertionError(f"no engine after two minutes: {told}") from error
         return page
 
     def listen(self, url: str) -> None:
