@@ -222,6 +222,8 @@ def _config(options: argparse.Namespace) -> SimConfig:
 # ---------------------------------------------------------------------------------------- commands
 def run(options: argparse.Namespace) -> int:
     """One simulation: its summary to stdout, its tables to `--output`."""
+    from lablib.attribution import PARTS
+
     market, config = _market(options), _config(options)
     late = config.without_latency() != config
     result = _simulate(config, options, market=market, twin=late and not options.no_twin)
@@ -230,6 +232,8 @@ def run(options: argparse.Namespace) -> int:
     summary = {**_asked(options), **result.summary()}
     if result.twin:
         summary |= result.latency_cost()
+    causes = result.attribution()[0]
+    summary["attribution"] = {name: float(causes[name]) for name in PARTS}
     if options.json:
         about = {"market": result.market_report} if result.market_report else {}
         print(json.dumps({**summary, **about}))

@@ -31,6 +31,12 @@ def outcome(summary: Mapping[str, Any]) -> str:
         f"equity {summary['equity']:,.2f}, largest drawdown {summary['max_drawdown']:,.2f},"
         f" position {summary['position']:,} lots",
     ]
+    if summary.get("attribution") and summary["fills"]:
+        told = ", ".join(
+            f"{name.replace('_', ' ')} {value:+,.2f}"
+            for name, value in summary["attribution"].items()
+        )
+        lines.insert(2, f"which is {told}")
     if summary["latency_p50_ms"] is None:
         lines.append("no order was filled, so there is no latency to tell")
     else:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lablib.attribution import attribute
 from lablib.config import SimConfig
 from lablib.engine import COMMAND, TABLES, Command, Market, Simulation, Strategy
 from lablib.errors import ArchiveError, ConfigError
@@ -128,6 +129,12 @@ class Run:
             "fills": self.last.fill_count,
             "fills_without_latency": self.twin.last.fill_count,
         }
+
+    def attribution(self, by: str = "total") -> np.ndarray:
+        """What earned and what cost: see `lablib.attribution.attribute`; `pnl` is the run's to the last unit."""
+        mark = round(2 * self.last.market_px / self.config.venue.tick_size)
+        day_ns = parse_duration(self.config.risk.day_length)
+        return attribute(self.fills, mark, self.config.unit_value, by, day_ns)
 
     def to_pandas(self) -> pd.DataFrame:
         """The samples as a data frame indexed by simulated time."""

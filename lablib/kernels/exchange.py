@@ -16,6 +16,7 @@ from lablib.kernels.jit import kernel
 from lablib.kernels.transmit import transmit
 from lablib.kernels.venue import (
     accepts,
+    finely,
     grow_level,
     maker_hit,
     read_touch,
@@ -130,6 +131,13 @@ def fill(state, params, output, at, px, lots, is_maker):
     row.fee_units = fee
     row.is_maker = is_maker
     row.is_exit = own.is_exit
+    quote = state.venue.quote
+    touch = quote.ask if own.side > 0 else quote.bid
+    row.touch = px if is_maker or touch == t.NO_ASK or touch == t.NO_BID else touch
+    row.mid = state.account.mark
+    row.fair = finely(state.external.px)
+    row.fair_seen = own.fair_seen
+    row.mid_seen = own.mid_seen
     acknowledge(state, params, at, t.FILL_ACK)
 
 

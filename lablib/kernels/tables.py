@@ -385,6 +385,8 @@ OWN_ORDER = table(
     ("filled_at", i8),
     ("info_ns", i8),  # newest information the decision used
     ("looked_at", i8),
+    ("fair_seen", i8),  # external price seen at the look, in 1/MONEY ticks
+    ("mid_seen", i8),  # bid + ask seen then, half ticks
     ("cause", i8),  # of the decision; with `number` the key of every delay this order meets
     ("number", i8),
     ("acks", i8),  # acknowledgements sent
@@ -687,6 +689,12 @@ FILL = table(
     ("is_maker", i8),
     ("is_exit", i8),
     ("fee_units", i8),
+    # What the fill's profit or loss is attributed by, see `lablib.attribution`.
+    ("fair_seen", i8),  # external price at the decision, as we saw it, in 1/MONEY ticks
+    ("mid_seen", i8),  # the venue's mid then, as we saw it: bid + ask, half ticks
+    ("mid", i8),  # and its true mid just before the match
+    ("touch", i8),  # best quote of the other side just before the match, ticks
+    ("fair", i8),  # external price at the match, in 1/MONEY ticks
 )
 # What latched, and how far it had come. Value and limit are in currency of DAILY_LOSS and DRAWDOWN, in
 # milliseconds of STALE_FEED, STALE_VENUE and ORDER_TIMEOUT, a count of LOSS_STREAK and FEED_GAP, of

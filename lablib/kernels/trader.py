@@ -17,6 +17,7 @@ from lablib.kernels.jit import kernel
 from lablib.kernels.risk import count_sent, may_send
 from lablib.kernels.strategy import decide, observe, size_of
 from lablib.kernels.transmit import transmit
+from lablib.kernels.venue import finely
 from lablib.kernels.wire import next_due, room
 
 _GENERATION = 16  # orders one cause may have before an order's own news causes the next
@@ -114,6 +115,8 @@ def intend(state, params, intent, cause, number):
     own.filled_at = -1
     own.info_ns = state.seen.info_ns
     own.looked_at = state.now_ns
+    own.fair_seen = finely(state.seen.external_px)
+    own.mid_seen = desk.account.mark
     own.cause = cause
     own.number = number
     own.acks = 0

@@ -22,6 +22,12 @@ def round_ticks(px):
 
 
 @kernel
+def finely(px):
+    """A price in ticks as a whole number of 1/MONEY ticks."""
+    return int(math.floor(px * t.MONEY + 0.5))
+
+
+@kernel
 def copy_quote(quote, params, px):
     """Set a delayed copy's quote from the external price that has just reached the venue."""
     mid = round_ticks(px)
