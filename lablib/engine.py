@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -128,6 +128,8 @@ class Simulation:
         that shows what latency costs.
     hash_tape
         Keep a running hash of the market events consumed, for `tape_digest`.
+    tape
+        That of another simulation with the same seed, to share what it draws.
 
     Raises
     ------
@@ -145,9 +147,18 @@ class Simulation:
         strategy: Strategy | None = None,
         without_latency: bool = False,
         hash_tape: bool = False,
+        tape: SyntheticTape | None = None,
     ) -> None:
         self.seed = check_seed(seed)
         self._without_latency = without_latency
+        commands = list(commands)
+        self._opening = {
+            "config": config,
+            "seed": seed,
+            "market": market,
+            "commands": commands,
+            "strategy": strategy,
+        }
         self.market = market
         self.strategy = NO_STRATEGY if strategy is None else prepare(strategy)
         config = _on_strategy(as_config(config), strategy)
@@ -163,7 +174,7 @@ class Simulation:
         self._outputs = np.zeros(1, t.OUTPUT)
         self._output: Any = self._outputs[0]
         self._written = {name: self._outputs["cursor"][name] for name in TABLES}
-        self._synthetic = SyntheticTape(self.seed)
+        self._synthetic = SyntheticTape(self.seed) if tape is None else tape
         # A copy, since a read-only array is another type to numba and would compile everything anew.
         self._tape = np.zeros(0, t.TAPE_EVENT) if market is None else market.events.copy()
         self._tape_hash = hashlib.sha256() if hash_tape else None
@@ -199,6 +210,14 @@ class Simulation:
             rows[name] = table
             self._rows[name] = []
         return self._reader.read(rows)
+
+    def twin(self) -> Simulation:
+        """Begin the same run with every wire of our own at zero, on the same tape, to play beside this one.
+
+        With no latency of our own it ends in the same bytes. Pass it every command this one is given.
+        """
+        opening: Any = self._opening
+        return Simulation(**opening, without_latency=True, tape=self._synthetic)
 
     def open_orders(self) -> np.ndarray:
         """Rows (dtype `tables.ORDER`) of own orders whose fate is not known yet."""
@@ -415,6 +434,7 @@ def simulate(
     market: Market | None = None,
     commands: Iterable[Command] = (),
     strategy: Strategy | None = None,
+    twin: bool = False,
 ) -> Iterator[Frame]:
     """The stepping generator: a frame of the run after every `every` of simulated time.
 
@@ -426,6 +446,8 @@ def simulate(
         Simulated time between frames: "50ms", "1s", or seconds.
     until
         Where to stop, absolute and inclusive; None goes on for ever, or to a recorded market's end.
+    twin
+        Play the run without latency beside it: `frame.twin` is its frame of the same moment.
 
     Yields
     ------
@@ -436,11 +458,14 @@ def simulate(
     if market is not None:
         until_ns = min(until_ns, market.duration_ns)
     simulation = Simulation(config, seed=seed, market=market, commands=commands, strategy=strategy)
-    return _frames(simulation, every_ns, until_ns)
+    return _frames(simulation, simulation.twin() if twin else None, every_ns, until_ns)
 
 
-def _frames(simulation: Simulation, every_ns: int, until_ns: int) -> Iterator[Frame]:
+def _frames(
+    simulation: Simulation, twin: Simulation | None, every_ns: int, until_ns: int
+) -> Iterator[Frame]:
     at = 0
     while at < until_ns:
         at = min(at + every_ns, until_ns)
-        yield simulation.advance(at)
+        frame = simulation.advance(at)
+        yield frame if twin is None else replace(frame, twin=twin.advance(at))

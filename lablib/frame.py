@@ -30,7 +30,8 @@ class Frame:
 
     `samples`, `orders`, `fills` and `risk_events` hold the rows written since the previous frame;
     `rejected` counts by reason what our own checks refused since the run began.
-    What the account shows is the truth at the venue; what we know of it may be older.
+    What the account shows is the truth at the venue; what we know of it may be older. `twin` is the same
+    moment of the same run without latency, where one is played beside it.
     """
 
     t_ns: int
@@ -76,6 +77,7 @@ class Frame:
     latency: Latency
     decision_latency: Latency
     exchange_latency: Latency
+    twin: Frame | None = None
 
 
 class FrameReader:
@@ -119,7 +121,7 @@ class FrameReader:
         self._px = np.empty(levels, np.int64)
         self._lots = np.full(levels, params.venue.level_lots)
 
-    def read(self, rows: dict[str, np.ndarray]) -> Frame:
+    def read(self, rows: dict[str, Any]) -> Frame:
         """The present moment. `rows` are the table rows written since the previous frame."""
         unit, tick = self._unit, self._tick
         account, known, desk = self._account(), self._known(), self._desk()

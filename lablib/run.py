@@ -261,39 +261,22 @@ def run(
         until_ns = parse_duration(until)
     if market is not None:
         until_ns = min(until_ns, market.duration_ns)
-    commands = list(commands)
-    runs: list[Run] = []
-    arms = (True, False) if twin else (False,)
-    for k, without_latency in enumerate(arms):
-        simulation = Simulation(
-            config,
-            seed=seed,
-            market=market,
-            commands=commands,
-            strategy=strategy,
-            without_latency=without_latency,
-        )
-        runs.append(_play(simulation, until_ns, _part(progress, k, len(arms))))
-    return replace(runs[-1], twin=runs[0] if twin else None)
-
-
-Progress = Callable[[float], None]
-
-
-def _part(progress: Progress | None, k: int, parts: int) -> Progress | None:
-    """Progress of the k-th of some equal parts, told as progress of the whole."""
-    return progress and (lambda share: progress((k + share) / parts))
-
-
-def _play(simulation: Simulation, until_ns: int, progress: Progress | None) -> Run:
-    parts: dict[str, list[np.ndarray]] = {name: [] for name in TABLES}
-    slices = _SLICES if progress else 1
+    simulation = Simulation(config, seed=seed, market=market, commands=commands, strategy=strategy)
+    played = [simulation, simulation.twin()] if twin else [simulation]
+    parts: list[dict[str, list[np.ndarray]]] = [{name: [] for name in TABLES} for _ in played]
+    slices = _SLICES if progress or twin else 1
     for k in range(1, slices + 1):
-        last = simulation.advance(until_ns * k // slices)
-        for name in TABLES:
-            parts[name].append(getattr(last, name))
+        for one, tables in zip(played, parts, strict=True):
+            frame = one.advance(until_ns * k // slices)
+            for name in TABLES:
+                tables[name].append(getattr(frame, name))
         if progress:
             progress(k / slices)
+    runs = [_finished(one, tables) for one, tables in zip(played, parts, strict=True)]
+    return replace(runs[0], twin=runs[1] if twin else None)
+
+
+def _finished(simulation: Simulation, parts: dict[str, list[np.ndarray]]) -> Run:
     tables: dict[str, Any] = {name: np.concatenate(parts[name]) for name in TABLES}
     orders = np.concatenate((tables["orders"], simulation.open_orders()))
     tables["orders"] = orders[np.argsort(orders["order_id"], kind="stable")]
@@ -303,7 +286,7 @@ def _play(simulation: Simulation, until_ns: int, progress: Progress | None) -> R
         config=simulation.config,
         seed=simulation.seed,
         commands=commands_table(simulation.commands),
-        last=last,
+        last=simulation.frame(),
         digest=simulation.digest(),
         market_report=simulation.market_report(),
         **tables,

@@ -8,6 +8,7 @@ so that one can watch what the orders in flight still do; the state then reads "
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from lablib.config import SimConfig
@@ -24,6 +25,8 @@ class Session:
     ----------
     config, seed, market
         As `lablib.engine.Simulation`.
+    twin
+        Play the run without latency beside it: `frame.twin`.
     """
 
     def __init__(
@@ -32,13 +35,16 @@ class Session:
         *,
         seed: int = 0,
         market: Market | None = None,
+        twin: bool = False,
     ) -> None:
         self.market = market
+        self._with_twin = twin
         self._begin(config, seed)
 
     def _begin(self, config: SimConfig | Mapping[str, Any] | str | None, seed: int) -> None:
         self.simulation = Simulation(config, seed=seed, market=self.market)
-        self.frame: Frame = self.simulation.frame()
+        self.twin = self.simulation.twin() if self._with_twin else None
+        self.frame: Frame = self._look()
         self._life = "created"
 
     @property
@@ -111,7 +117,10 @@ class Session:
     def _command(self, kind: str, field: str = "", value: Any = None) -> Command:
         if self._life in ("finished", "failed"):
             raise SessionError(f"{kind}: the session is {self.state}")
-        return self.simulation.command(kind, field, value)
+        command = self.simulation.command(kind, field, value)
+        if self.twin is not None:
+            self.twin.command(kind, field, value)
+        return command
 
     def _move(self, dt_ns: int) -> Frame:
         if dt_ns < 0:
@@ -119,7 +128,14 @@ class Session:
         target = self.simulation.now_ns + dt_ns
         if self.market is not None:
             target = min(target, self.market.duration_ns)
-        self.frame = self.simulation.advance(target)
+        self.simulation.play(target)
+        if self.twin is not None:
+            self.twin.play(target)
+        self.frame = self._look()
         if self.simulation.finished:
             self._life = "finished"
         return self.frame
+
+    def _look(self) -> Frame:
+        frame = self.simulation.frame()
+        return frame if self.twin is None else replace(frame, twin=self.twin.frame())

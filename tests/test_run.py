@@ -17,6 +17,7 @@ from lablib import ArchiveError, Command, ConfigError, SimConfig, run, simulate
 from lablib.engine import TABLES
 from lablib.kernels import tables as t
 from lablib.run import REPLAY_COLUMNS
+from lablib.tape.synthetic import SyntheticTape
 
 SECONDS = 0.6 if PLAIN else 20.0
 BUSY = SimConfig.preset("cloud").replace({"strategy.threshold": 0.0002})
@@ -57,6 +58,28 @@ def test_a_wire_made_slower_while_running_slows_the_run_and_not_its_twin():
     assert late.digest != calm.digest
     assert late.twin.fills.tobytes() == calm.twin.fills.tobytes() == calm.fills.tobytes()
     assert late.fills.tobytes() != calm.fills.tobytes()
+
+
+def test_a_twin_draws_no_tape_of_its_own(monkeypatch):
+    drawn = []
+    draw = SyntheticTape._draw
+    monkeypatch.setattr(SyntheticTape, "_draw", lambda *a: drawn.append(1) or draw(*a))
+    counts = []
+    for twin in (False, True):
+        drawn.clear()
+        run("flow" if PLAIN else "cloud", seed=7, until="2s" if PLAIN else "120s", twin=twin)
+        counts.append(len(drawn))
+    assert counts[0] == counts[1] > 0
+
+
+def test_a_frame_carries_its_twin():
+    late = BUSY.replace({"latency.order_entry_ms": 100.0})
+    frames = list(simulate(late, seed=7, every="100ms", until=f"{SECONDS}s", twin=True))
+    alone = list(simulate(late.without_latency(), seed=7, every="100ms", until=f"{SECONDS}s"))
+    assert [f.twin.equity for f in frames] == [f.equity for f in alone]
+    assert [f.t_ns for f in frames] == [f.twin.t_ns for f in frames]
+    assert frames[-1].equity != frames[-1].twin.equity
+    assert all(f.twin.twin is None for f in frames)
 
 
 def test_a_run_without_a_twin_says_what_it_lacks(done):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lablib import ConfigError, Pace, Session, SessionError, Simulation
+from lablib import ConfigError, Pace, Session, SessionError, SimConfig, Simulation, run
 from lablib.kernels import tables as t
 
 MS = t.NS_PER_MS
@@ -223,3 +223,21 @@ def test_time_spent_paused_is_not_due():
 
 def test_as_fast_as_possible_has_nothing_due():
     assert Pace(None, Clock()).due_ns() is None
+
+
+def test_a_twin_goes_along_with_every_command():
+    session = Session("cloud", seed=7, twin=True)
+    session.start()
+    session.advance(t.NS_PER_S)
+    session.set("latency.order_entry_ms", 80.0)
+    session.set("strategy.threshold", 0.0002)
+    session.advance(t.NS_PER_S)
+    session.halt()
+    frame = session.advance(t.NS_PER_S)
+    assert frame.halted
+    assert frame.twin.halted
+    prompt = SimConfig.preset("cloud").without_latency()
+    commands = [c for c in session.commands if c.field != "latency.order_entry_ms"]
+    alone = run(prompt, seed=7, until="3s", commands=commands)
+    assert session.twin.frame().equity == alone.last.equity == frame.twin.equity
+    assert frame.equity != frame.twin.equity

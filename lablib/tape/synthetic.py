@@ -15,6 +15,8 @@ from lablib.tape.counterparties import Counterparties
 from lablib.tape.flow import FlowSource
 from lablib.tape.windows import Windowed
 
+_KEPT = 8  # blocks; 64 kB of prices each, more with order flow
+
 
 class SyntheticTape:
     """A tape that never ends, a pure function of (settings of the market, seed, where it starts).
@@ -27,6 +29,7 @@ class SyntheticTape:
         self.seed = seed
         self._block = -1
         self._normals = np.empty(0)
+        self._drawn: dict[bytes, NDArray[Any]] = {}
         self._rules = b""
         self._crowd: list[Windowed] = []
 
@@ -35,8 +38,19 @@ class SyntheticTape:
 
         Returns
         -------
-        A `tables.TAPE_EVENT` array, never empty: up to the first end of a block of any source.
+        A `tables.TAPE_EVENT` array, never empty: up to the first end of a block of any source. The last
+        few are kept: a twin that plays beside another run asks for them again.
         """
+        played = (state["external"], state["venue"]["flow"]["at_ns"])
+        rules = (params.external, params.flow, params.intensity, params.venue)
+        asked = b"".join(part.tobytes() for part in (*played, *rules))
+        if asked not in self._drawn:
+            if len(self._drawn) == _KEPT:
+                del self._drawn[next(iter(self._drawn))]
+            self._drawn[asked] = self._draw(params, state)
+        return self._drawn[asked]
+
+    def _draw(self, params: np.record, state: Any) -> NDArray[Any]:
         if params.venue.model not in (t.FLOW, t.INTENSITY):
             return self._external(params.external, state.external, t.FAR)
         rules = (params.flow if params.venue.model == t.FLOW else params.intensity).copy()

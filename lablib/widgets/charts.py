@@ -139,15 +139,26 @@ class EquityChart(Panel):
             key("equity", theme.BLUE),
             key("peak", theme.PALE),
             key("drawdown", "#f4c9a3"),
+            key("without latency", theme.GHOST),
         )
-        super().__init__(
-            "equity", "Equity since the start", legend, (clock.axis, self.ruler.axis), (self.lines,)
+        self.ghost = lines(
+            ACROSS,
+            NOTHING,
+            (theme.GHOST,),
+            {"x": clock.scale, "y": self.ruler.scale},
+            line_style="dashed",
         )
+        marks = (self.lines, self.ghost)
+        axes = (clock.axis, self.ruler.axis)
+        super().__init__("equity", "Equity since the start", legend, axes, marks)
 
-    def draw(self, equity: Floats, peak: Floats) -> None:
-        """Both in currency, less the starting cash."""
-        self.ruler.follow(np.concatenate([equity, peak]))
+    def draw(self, equity: Floats, peak: Floats, ghost: Floats) -> None:
+        """All in currency, less the starting cash; `ghost` is the run without latency."""
+        self.ruler.follow(np.concatenate([equity, peak, ghost[np.isfinite(ghost)]]))
         assign(self.lines, y=ended([peak, equity]))
+        # Where nothing of ours is late the two are one: a line behind a line says nothing.
+        apart = not np.array_equal(ghost, equity, equal_nan=True)
+        assign(self.ghost, y=ended(ghost if apart else NOTHING))
 
 
 class PositionChart(Panel):

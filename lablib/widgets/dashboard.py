@@ -28,6 +28,7 @@ from lablib.widgets.view import (
     DIVERGENCE,
     EQUITY,
     EXTERNAL,
+    GHOST,
     MARKET,
     PEAK,
     POSITION,
@@ -132,7 +133,7 @@ class Dashboard:
         self.prices.draw(rows[EXTERNAL], rows[MARKET], view.fills(t.BUY), view.fills(t.SELL))
         buys, sells = (triggers(rows[DIVERGENCE], rows[ACTION], side) for side in (t.BUY, t.SELL))
         self.divergence.draw(rows[DIVERGENCE], buys, sells, config.strategy.threshold)
-        self.equity.draw(rows[EQUITY] - start, rows[PEAK] - start)
+        self.equity.draw(rows[EQUITY] - start, rows[PEAK] - start, rows[GHOST] - start)
         one = order_lots(frame, config)
         self.position.draw(rows[POSITION], one, float(frame.gross_limit_lots))
         self._show_banner(frame)
@@ -170,7 +171,10 @@ class Dashboard:
             f"{readouts.signed(1e4 * frame.divergence, 1)} bps · threshold {1e4 * config.strategy.threshold:.4g}"
         )
         pnl = frame.equity - config.account.starting_cash
-        self.equity.say(f"{readouts.signed(pnl)} · realised {readouts.signed(frame.realized_pnl)}")
+        told = f"{readouts.signed(pnl)} · realised {readouts.signed(frame.realized_pnl)}"
+        if frame.twin is not None and frame.twin.equity != frame.equity:
+            told = f"{readouts.signed(pnl)} · latency cost {readouts.signed(frame.twin.equity - frame.equity)}"
+        self.equity.say(told)
         self.position.say(
             f"{readouts.signed(frame.position_lots, 0)} · in flight"
             f" +{frame.pending_buy_lots:,} −{frame.pending_sell_lots:,}"

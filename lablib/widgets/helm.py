@@ -149,7 +149,7 @@ def open_session(config: SimConfig, seed: int) -> Session:
     rehearsal = Session(config, seed=seed)
     rehearsal.start()
     rehearsal.advance(t.NS_PER_S)
-    return Session(config, seed=seed)
+    return Session(config, seed=seed, twin=True)
 
 
 def scenario_of(preset_or_config: Any) -> tuple[SimConfig, str]:

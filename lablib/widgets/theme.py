@@ -15,6 +15,7 @@ GRID = "#eef1f5"
 PAGE = "#f4f6f9"
 BLUE = "#1668c7"
 ORANGE = "#dd6b00"
+GHOST = "#8a63b8"  # the run without latency
 ALARM = "#b3261e"
 NONE = "#00000000"
 

@@ -22,8 +22,18 @@ FILLS = 4_096  # fills kept for marking
 MARKS = 40  # places across a chart where one buy and one sell may be marked
 EVENTS = 64  # lines the event tape keeps
 
-FIELDS = ("time", "external", "market", "divergence", "action", "equity", "peak", "position")
-EXTERNAL, MARKET, DIVERGENCE, ACTION, EQUITY, PEAK, POSITION = range(TIME + 1, len(FIELDS))
+FIELDS = (
+    "time",
+    "external",
+    "market",
+    "divergence",
+    "action",
+    "equity",
+    "peak",
+    "position",
+    "ghost",
+)
+EXTERNAL, MARKET, DIVERGENCE, ACTION, EQUITY, PEAK, POSITION, GHOST = range(TIME + 1, len(FIELDS))
 
 NS = 1e-9
 
@@ -45,6 +55,7 @@ class View:
     _ring: Ring = field(default_factory=lambda: Ring(len(FIELDS), ROWS))
     _fills: Ring = field(default_factory=lambda: Ring(3, FILLS))
     _peak: float = -np.inf
+    _ghost: float = np.nan
     _sampled: bool = False
 
     def clear(self) -> None:
@@ -55,6 +66,7 @@ class View:
         self._ring.clear()
         self._fills.clear()
         self._peak = -np.inf
+        self._ghost = np.nan
         self._sampled = False
 
     def push(self, frame: Frame) -> None:
@@ -88,11 +100,23 @@ class View:
             rows[ACTION] = frame.action
             rows[EQUITY] = frame.equity
             rows[POSITION] = frame.position_lots
+        rows[GHOST] = self._ghosts(frame, rows[TIME])
         rows[PEAK] = np.maximum.accumulate(np.maximum(rows[EQUITY], self._peak))
         self._peak = max(
             self._peak, float(rows[PEAK].max(initial=-np.inf)), frame.equity + frame.drawdown
         )
         return rows
+
+    def _ghosts(self, frame: Frame, times: Floats) -> Floats:
+        """The equity of the run without latency, as of each time."""
+        if frame.twin is None:
+            return np.full(times.shape, np.nan)
+        theirs = frame.twin.samples
+        if not self._sampled:
+            return np.full(times.shape, frame.twin.equity)
+        known = np.concatenate([[self._ghost], theirs["equity"]])
+        self._ghost = float(known[-1])
+        return known[np.searchsorted(theirs["t_ns"] * NS, times, side="right")]
 
     def _note(self, frame: Frame) -> None:
         """Append what happened to the event tape, in order of time."""

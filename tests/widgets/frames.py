@@ -45,7 +45,9 @@ def latency(*values_ms: float) -> Latency:
 def frame(t_s: float = 0.0, **changes: Any) -> Frame:
     """A quiet moment of the classroom, but for what is given."""
     values: dict[str, Any] = {
-        name: 0 for name in Frame.__dataclass_fields__ if name not in ("book", "halt_reason")
+        name: 0
+        for name in Frame.__dataclass_fields__
+        if name not in ("book", "halt_reason", "twin")
     }
     values |= {name: np.zeros(0, t.SAMPLE) for name in ("samples",)}
     values |= {

@@ -53,7 +53,7 @@ def test_the_same_picture_twice_sends_nothing(clock, wire):
     for _ in range(2):
         wire.clear()
         price.draw(100 + WAVE, 99 + WAVE, fills, fills)
-        equity.draw(WAVE, WAVE + 1)
+        equity.draw(WAVE, WAVE + 1, NONE)
     assert wire.updates == []
 
 
@@ -83,7 +83,7 @@ def test_every_curve_ends_in_a_point(clock):
     charts += [LatencyChart(), DepthChart()]
     charts[0].draw(NONE, NONE, np.zeros((2, 0)), np.zeros((2, 0)))
     charts[1].draw(NONE, NONE, NONE, 0.003)
-    charts[2].draw(NONE, NONE)
+    charts[2].draw(NONE, NONE, NONE)
     charts[3].draw(NONE, 5_000.0, 1e7)
     for chart in charts:
         for array in arrays(chart):
@@ -179,3 +179,12 @@ def test_an_empty_book_is_drawn_as_such(wire):
     nothing = step_outline(np.zeros((0, 2)), LEVELS)
     chart.draw(nothing, nothing, 100.0, 0.01)
     assert chart.x.min < 100 < chart.x.max
+
+
+def test_the_run_without_latency_is_drawn_only_where_it_is_another(clock):
+    chart = EquityChart(clock)
+    chart.draw(WAVE, WAVE, WAVE)
+    assert np.isnan(chart.ghost.y[:-1]).all()
+    chart.draw(WAVE, WAVE, WAVE + 1_000.0)
+    np.testing.assert_allclose(chart.ghost.y, WAVE + 1_000.0, rtol=1e-6)
+    assert chart.ruler.scale.max > 1_000.0  # and it is in sight

@@ -12,6 +12,7 @@ from lablib.widgets.view import (
     EVENTS,
     EXTERNAL,
     FILLS,
+    GHOST,
     MARKS,
     PEAK,
     ROWS,
@@ -146,3 +147,18 @@ def test_a_cleared_view_is_as_new():
     view.push(frame(1, samples=samples([1], equity=5.0), equity=5.0))
     peak = view.lines()[PEAK]
     assert set(peak[np.isfinite(peak)]) == {5.0}
+
+
+def test_the_ghost_is_the_twin_s_equity_as_of_each_of_our_samples():
+    view = View(window_s=10.0)
+    twin = frame(2.0, samples=samples([0.5, 1.5], equity=[7.0, 9.0]))
+    view.push(frame(2.0, samples=samples([1.0, 2.0], equity=5.0), twin=twin))
+    later = frame(4.0, samples=samples([], equity=[]))
+    view.push(frame(4.0, samples=samples([3.0], equity=5.0), twin=later))
+    assert view._ring.rows[GHOST].tolist() == [7.0, 9.0, 9.0]
+
+
+def test_without_a_twin_there_is_no_ghost():
+    view = View(window_s=10.0)
+    view.push(frame(2.0, samples=samples([1.0, 2.0], equity=5.0)))
+    assert np.isnan(view.lines()[GHOST]).all()
