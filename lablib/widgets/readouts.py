@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 LINES = 8  # of the event tape that are shown
 
-_KINDS = {t.LIMIT: "limit", t.IOC: "IOC", t.MARKET: "market"}
+_KINDS = dict(enumerate(("limit", "IOC", "market", "FOK", "post-only")))  # by LIMIT … POST_ONLY
 _STATUS = {
     t.CREATED: "created",
     t.RECEIVED: "received",

@@ -117,3 +117,10 @@ def test_nothing_to_say_is_no_status():
 )
 def test_latencies_have_about_three_digits(value, text):
     assert readouts.milliseconds(value) == text
+
+
+@pytest.mark.parametrize("kind", range(t.POST_ONLY + 1))
+@pytest.mark.parametrize("status", range(t.REJECTED + 1))
+def test_every_kind_and_fate_of_an_order_has_a_word(kind, status):
+    row = rows(t.ORDER, {"order_id": 1, "side": t.BUY, "kind": kind, "status": status})[0]
+    assert "?" not in readouts.tape([(0, "order", row)], 1)
