@@ -167,9 +167,9 @@ class Simulation:
         queue = (Command(c.t_ns, c.kind, c.field, _plain(c.value)) for c in commands)
         self._queue = deque(sorted(queue, key=lambda command: command.t_ns))
         self._rehearse()
-        states = np.zeros(1, t.STATE)
-        self._state: Any = states[0]
-        self._reader = FrameReader(states)
+        self._states = np.zeros(1, t.STATE)
+        self._state: Any = self._states[0]
+        self._reader = FrameReader(self._states)
         self._tune(self.config)
         self._outputs = np.zeros(1, t.OUTPUT)
         self._output: Any = self._outputs[0]
@@ -193,6 +193,26 @@ class Simulation:
     def state(self) -> Any:
         """A copy of the whole state, a `tables.STATE` record."""
         return self._state.copy()
+
+    def view(self, field: str) -> np.ndarray:
+        """A read-only view of a field of the state, such as "venue.flow.bought", that follows the run.
+
+        Its shape has a 1 before the field's own. Where many moments are looked at, a view costs a
+        hundredth of a frame.
+
+        Raises
+        ------
+        ConfigError
+            The state has no such field.
+        """
+        view = self._states
+        for name in field.split("."):
+            if name not in (view.dtype.names or ()):
+                raise ConfigError(f"view: the state has no field {field!r}")
+            view = view[name]
+        view = view.view()
+        view.flags.writeable = False
+        return view
 
     @property
     def finished(self) -> bool:
