@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from lablib.engine import COMMAND, TABLES, Command, Market, Simulation, Strategy
 from lablib.errors import ArchiveError, ConfigError
 from lablib.frame import Frame
 from lablib.kernels import tables as t
+from lablib.performance import MARKOUTS_MS, markouts, performance
 from lablib.units import parse_duration
 
 if TYPE_CHECKING:
@@ -135,6 +136,15 @@ class Run:
         mark = round(2 * self.last.market_px / self.config.venue.tick_size)
         day_ns = parse_duration(self.config.risk.day_length)
         return attribute(self.fills, mark, self.config.unit_value, by, day_ns)
+
+    def performance(self) -> dict[str, Any]:
+        """Fill rate, slippage, round trips, hit rate, time in position: see `lablib.performance`."""
+        seconds = self.last.t_ns / t.NS_PER_S
+        return performance(self.orders, self.fills, seconds, self.config.unit_value)
+
+    def markouts(self, horizons_ms: Sequence[float] = MARKOUTS_MS) -> np.ndarray:
+        """How the mid we saw stood to our fills some time later: see `lablib.performance.markouts`."""
+        return markouts(self.fills, self.samples["t_ns"], self.samples["market_px"], horizons_ms)
 
     def to_pandas(self) -> pd.DataFrame:
         """The samples as a data frame indexed by simulated time."""

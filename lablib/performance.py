@@ -1,0 +1,133 @@
+"""A run's tables in, the desk's usual figures out: fill rate, slippage, round trips, time in position, markouts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lablib.errors import ConfigError
+from lablib.kernels import tables as t
+
+MARKOUTS_MS = (0.0, 1.0, 10.0, 100.0, 1_000.0, 10_000.0)
+
+
+def performance(
+    orders: np.ndarray, fills: np.ndarray, seconds: float, unit_value: float
+) -> dict[str, Any]:
+    """Figures of a run, NaN where there is nothing to divide by.
+
+    Parameters
+    ----------
+    orders, fills
+        Rows of `tables.ORDER` and `tables.FILL`.
+    seconds
+        Length of the run.
+    unit_value
+        Currency of one money unit.
+
+    Returns
+    -------
+    `fill_rate` (lots filled of lots sent), `slippage_bps` (price paid beyond the mid seen at the
+    decision, of that mid, by lots), `maker_share` (of lots), `round_trips` (from flat to flat or through
+    flat), `hit_rate` (share of them that gained, fees counted), `mean_trip` (currency),
+    `time_in_position` (share), `refused` (own orders by reason).
+    """
+    sent = orders[orders["order_id"] > 0]
+    lots = fills["lots"].sum()
+    mid = fills["mid_seen"] / 2
+    paid = fills["side"] * (fills["price_ticks"] - mid) * fills["lots"]
+    trips = round_trips(fills) * unit_value
+    return {
+        "fill_rate": _share(sent["filled_lots"].sum(), sent["lots"].sum()),
+        "slippage_bps": 1e4 * _share(paid.sum(), (mid * fills["lots"]).sum()),
+        "maker_share": _share(fills["lots"][fills["is_maker"] == 1].sum(), lots),
+        "round_trips": trips.size,
+        "hit_rate": _share((trips > 0).sum(), trips.size),
+        "mean_trip": _share(trips.sum(), trips.size),
+        "time_in_position": _share(_held_ns(fills, seconds), seconds * t.NS_PER_S),
+        "refused": _refused(sent),
+    }
+
+
+def round_trips(fills: np.ndarray) -> NDArray[np.int64]:
+    """What each round trip gained after fees, money units, in order of their ends.
+
+    A trip runs from flat to flat. A fill that goes through flat ends one and begins the next, its fee
+    split by lots, rounded down; the open one at the end is none yet.
+    """
+    gains, position, cash = [], 0, 0
+    rows = zip(
+        *(fills[name].tolist() for name in ("side", "lots", "price_ticks", "fee_units")),
+        strict=True,
+    )
+    for side, lots, price, fee in rows:
+        closing = min(lots, max(0, -side * position))
+        closing_fee = fee * closing // lots
+        cash -= side * closing * price * t.MONEY + closing_fee
+        position += side * closing
+        if closing and position == 0:
+            gains.append(cash)
+            cash = 0
+        opening = lots - closing
+        cash -= side * opening * price * t.MONEY + fee - closing_fee
+        position += side * opening
+    return np.array(gains, np.int64)
+
+
+def markouts(
+    fills: np.ndarray,
+    t_ns: NDArray[np.int64],
+    mid_px: NDArray[np.float64],
+    horizons_ms: Sequence[float] = MARKOUTS_MS,
+) -> np.ndarray:
+    """How the mid stood to our fills some time later: sum e q (M(t + h) - p) / sum q p.
+
+    Parameters
+    ----------
+    fills
+        Rows of `tables.FILL`.
+    t_ns, mid_px
+        The mid (currency) and when it was looked at, ascending: `samples["t_ns"]`,
+        `samples["market_px"]`. The mid at a time is that of the last look up to it.
+    horizons_ms
+        h, at least 0.
+
+    Returns
+    -------
+    Structured array: `horizon_ms`, `bps`, `fills` (those whose horizon the looks still cover).
+
+    Raises
+    ------
+    ConfigError
+        A horizon below 0.
+    """
+    rows = np.zeros(len(horizons_ms), [("horizon_ms", "f8"), ("bps", "f8"), ("fills", "i8")])
+    for row, horizon in zip(rows, horizons_ms, strict=True):
+        if not horizon >= 0:
+            raise ConfigError(f"horizons_ms: at least 0, got {horizon!r}")
+        later = fills["t_ns"] + round(horizon * t.NS_PER_MS)
+        at = np.searchsorted(t_ns, later, side="right") - 1
+        covered = (at >= 0) & (later <= (t_ns[-1] if t_ns.size else -1))
+        some = fills[covered]
+        gained = some["side"] * some["lots"] * (mid_px[at[covered]] - some["price_px"])
+        row["horizon_ms"], row["fills"] = horizon, some.size
+        row["bps"] = 1e4 * _share(gained.sum(), (some["lots"] * some["price_px"]).sum())
+    return rows
+
+
+def _held_ns(fills: np.ndarray, seconds: float) -> int:
+    position = np.cumsum(fills["side"] * fills["lots"])
+    until = np.append(fills["t_ns"][1:], round(seconds * t.NS_PER_S))
+    return int((until - fills["t_ns"])[position != 0].sum()) if fills.size else 0
+
+
+def _refused(orders: np.ndarray) -> dict[str, int]:
+    reasons = orders["reason"][orders["status"] == t.REJECTED]
+    return {t.REASONS[k]: int((reasons == k).sum()) for k in np.unique(reasons).tolist()}
+
+
+def _share(part: Any, whole: Any) -> float:
+    return float(part / whole) if whole else float("nan")
