@@ -110,7 +110,7 @@ class Sweep:
         Raises
         ------
         ConfigError
-            Another ending, or Parquet where pyarrow is not installed.
+            Another ending.
         ArchiveError
             Where the file cannot be written.
         """

@@ -86,10 +86,7 @@ def encoded(table: np.ndarray, suffix: str) -> bytes:
         text: str = frame.to_csv(index=False, lineterminator="\n")
         return text.encode()
     buffer = io.BytesIO()
-    try:
-        frame.to_parquet(buffer, index=False)
-    except ImportError:
-        raise ConfigError("Parquet needs pyarrow: pip install pyarrow") from None
+    frame.to_parquet(buffer, index=False)
     return buffer.getvalue()
 
 
