@@ -3,6 +3,9 @@
 A frame ends with a mark. The browser copies the mark into a second widget once it has applied the
 frame, and that copy comes back as the acknowledgement. So lag cannot grow, whatever the machine, and
 no answer means that nobody is watching.
+
+The first mark, of frame 0, is there before any page is: its answer says that a page now stands, and that
+what changed while it was being built may have missed it.
 """
 
 from __future__ import annotations
@@ -37,6 +40,8 @@ class Flow:
     ----------
     widget
         Hidden; must be part of the page.
+    answer
+        The part of it that the browser writes.
     sent, acknowledged
         Numbers of the last frame marked, and of the last one the browser applied.
     lag_s
@@ -51,13 +56,14 @@ class Flow:
         self._touched = -math.inf
         self._urgent = False
         self._news = asyncio.Event()
+        self._greeted = False
         self._marked: deque[tuple[int, float]] = deque(maxlen=64)
         self._applied: deque[float] = deque(maxlen=64)
-        self._mark = W.HTML()
-        self._answer = _Answer()
-        self._answer.observe(self._hear, "value")
-        self._link = W.jsdlink((self._mark, "value"), (self._answer, "value"))
-        self.widget = W.VBox([self._mark, self._answer])
+        self._mark = W.HTML(_stamp(0))
+        self.answer = _Answer()
+        self.answer.observe(self._hear, "value")
+        self._link = W.jsdlink((self._mark, "value"), (self.answer, "value"))
+        self.widget = W.VBox([self._mark, self.answer])
         self.widget.add_class("lrl-hidden")
 
     @property
@@ -76,10 +82,7 @@ class Flow:
         self._urgent = False
         self.sent += 1
         self._marked.append((self.sent, time.monotonic()))
-        stamp = round(time.time() * 1_000)
-        self._mark.value = (
-            f'<span class="lrl-info" data-frame="{self.sent}" data-t="{stamp}"></span>'
-        )
+        self._mark.value = _stamp(self.sent)
 
     @property
     def limit(self) -> int:
@@ -101,7 +104,7 @@ class Flow:
 
     async def watched(self, patience_s: float) -> bool:
         """Wait for the first sign of a browser."""
-        return self.acknowledged > 0 or await self._answered(patience_s)
+        return self._greeted or await self._answered(patience_s)
 
     async def _answered(self, patience_s: float) -> bool:
         self._news.clear()
@@ -132,6 +135,9 @@ class Flow:
             self._on_thread(lambda: self._count(int(found[1])))
 
     def _count(self, frame: int) -> None:
+        if frame == 0 and not self._greeted:
+            self._greeted = True
+            self._news.set()
         if not self.acknowledged < frame <= self.sent:
             return
         now = time.monotonic()
@@ -141,4 +147,11 @@ class Flow:
             if number == frame:
                 self.lag_s = now - at
         self.acknowledged = frame
+        self._greeted = True
         self._news.set()
+
+
+def _stamp(frame: int) -> str:
+    """A mark: the frame's number, and when it was made (ms of the wall clock)."""
+    now = round(time.time() * 1_000)
+    return f'<span class="lrl-info" data-frame="{frame}" data-t="{now}"></span>'

@@ -6,6 +6,7 @@ engine's first call, which may compile for seconds, happens on a thread of its o
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from lablib.widgets.dashboard import Dashboard
 from lablib.widgets.flow import Flow
 from lablib.widgets.knobs import law
 from lablib.widgets.loop import Loop
-from lablib.widgets.panels import assign, family
+from lablib.widgets.panels import assign, family, tell_again
 from lablib.widgets.playback import Playback
 from lablib.widgets.tempo import Tempo
 from lablib.widgets.view import View
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 WORDS_S = 0.25  # between two readouts of how the frames flow
 FIRST_LOOK_S = 180.0  # how long a page may take to appear
+BUILT_S = 1.0  # from a page's first sign to its last panel
 STARTING = "Starting the engine. On a new machine its kernels are compiled first: some seconds."
 
 _current: LiveLab | None = None
@@ -76,8 +78,12 @@ class LiveLab(W.VBox):  # type: ignore[misc]
     async def _open(self, scene: permalink.Scene, autoplay: bool) -> None:
         self._say(STARTING)
         self._begin(scene, await self._loop.aside(helm.open_session, scene.config, scene.seed))
-        if autoplay and await self._flow.watched(FIRST_LOOK_S):
-            self.play()
+        if await self._flow.watched(FIRST_LOOK_S):
+            tell_again(self, but=self._flow.answer)
+            if autoplay:
+                self.play()
+            await asyncio.sleep(BUILT_S)
+            tell_again(self, but=self._flow.answer)
 
     def _begin(self, scene: permalink.Scene, session: Session) -> None:
         self._helm = helm.Helm(session, scene.preset, scene.seed)

@@ -185,3 +185,13 @@ def family(widget: Any) -> list[Any]:
         elif isinstance(item, list | tuple):
             waiting += item
     return list(found.values())
+
+
+def tell_again(widget: Any, but: Any) -> None:
+    """Send the state of a widget and of all that hang on it, `but` one, to the page once more.
+
+    While a page is being built it drops what comes for a widget it does not have yet.
+    """
+    for part in family(widget):
+        if part is not but and not isinstance(part, W.Layout | W.Style):
+            part.send_state()

@@ -20,13 +20,23 @@ def flow(wire):
 def answer(flow, frame=None):
     """What the browser does: it copies the newest mark, or one of those before it."""
     text = flow._mark.value
-    flow._answer.value = text.replace(f'"{flow.sent}"', f'"{frame}"') if frame else text
+    flow.answer.value = text.replace(f'"{flow.sent}"', f'"{frame}"') if frame else text
 
 
 def test_a_mark_carries_its_number_and_the_time_it_was_made(flow, monkeypatch):
     monkeypatch.setattr(flows.time, "time", lambda: 1_234.5)
     flow.mark()
     assert flow._mark.value == '<span class="lrl-info" data-frame="1" data-t="1234500"></span>'
+
+
+def test_a_page_answers_before_there_is_a_frame(flow):
+    async def appear():
+        assert not await flow.watched(0.01)
+        answer(flow)
+        assert await flow.watched(0.01)
+        assert (flow.sent, flow.acknowledged) == (0, 0)
+
+    asyncio.run(appear())
 
 
 def test_an_answer_counts_every_frame_up_to_it(flow):
@@ -45,12 +55,12 @@ def test_an_answer_that_cannot_be_is_ignored(flow, text):
     for _ in range(3):
         flow.mark()
     answer(flow, 2)
-    flow._answer.value = text
+    flow.answer.value = text
     assert flow.acknowledged == 2
 
 
 def test_an_answer_is_not_sent_back_to_where_it_came_from(flow):
-    assert flow._answer.trait_metadata("value", "echo_update") is False
+    assert flow.answer.trait_metadata("value", "echo_update") is False
 
 
 def test_there_is_room_until_the_frames_on_the_way_reach_the_limit(flow):

@@ -224,8 +224,29 @@ def test_without_an_event_loop_nothing_plays_and_one_is_told_why(lab):
 def answering(lab):
     """Let the lab's frames be acknowledged as a browser would."""
     lab._flow._mark.observe(
-        lambda change: setattr(lab._flow._answer, "value", change["new"]), "value"
+        lambda change: setattr(lab._flow.answer, "value", change["new"]), "value"
     )
+
+
+def test_a_page_built_while_the_engine_starts_is_told_everything_again(monkeypatch, wire):
+    monkeypatch.delenv("NOTEBOOK_TEST", raising=False)
+    monkeypatch.setenv("QUERY_STRING", "play=0")
+
+    async def late():
+        lab = live_lab("classroom", seed=3)
+        while lab._helm is None:
+            await asyncio.sleep(0.05)
+        wire.clear()  # all that was sent so far came before the page could take it
+        lab._flow.answer.value = '<span data-frame="0"></span>'
+        await asyncio.sleep(0.1)
+        assert not wire.to[lab.controls.buttons["play"].comm.comm_id][-1]["disabled"]
+        told = wire.to[lab._dashboard.prices.figure.marks[0].comm.comm_id][-1]
+        assert {"x", "y"} <= set(told)
+        assert "data-frame" in wire.to[lab._flow._mark.comm.comm_id][-1]["value"]
+        assert len(wire.to[lab._flow.answer.comm.comm_id]) == 1  # this test's own
+        lab.close()
+
+    asyncio.run(late())
 
 
 def test_a_playing_lab_follows_the_wall_clock_and_takes_sliders_along(monkeypatch, wire):
