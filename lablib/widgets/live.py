@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 WORDS_S = 0.25  # between two readouts of how the frames flow
 FIRST_LOOK_S = 180.0  # how long a page may take to appear
+GREETING_S = 20.0  # of these, before the first frame is drawn for whoever comes later
 BUILT_S = 1.0  # from a page's first sign to its last panel
 STARTING = "Starting the engine. On a new machine its kernels are compiled first: some seconds."
 
@@ -77,7 +78,9 @@ class LiveLab(W.VBox):  # type: ignore[misc]
     # ------------------------------------------------------------------------------------- opening
     async def _open(self, scene: permalink.Scene, autoplay: bool) -> None:
         self._say(STARTING)
-        self._begin(scene, await self._loop.aside(helm.open_session, scene.config, scene.seed))
+        session = await self._loop.aside(helm.open_session, scene.config, scene.seed)
+        await self._flow.watched(GREETING_S)
+        self._begin(scene, session)
         if await self._flow.watched(FIRST_LOOK_S):
             tell_again(self, but=self._flow.answer)
             if autoplay:

@@ -226,11 +226,13 @@ def answering(lab):
     lab._flow._mark.observe(
         lambda change: setattr(lab._flow.answer, "value", change["new"]), "value"
     )
+    lab._flow.answer.value = lab._flow._mark.value
 
 
 def test_a_page_built_while_the_engine_starts_is_told_everything_again(monkeypatch, wire):
     monkeypatch.delenv("NOTEBOOK_TEST", raising=False)
     monkeypatch.setenv("QUERY_STRING", "play=0")
+    monkeypatch.setattr("lablib.widgets.live.GREETING_S", 0.1)
 
     async def late():
         lab = live_lab("classroom", seed=3)
@@ -289,6 +291,7 @@ def test_a_lab_nobody_watches_parks(monkeypatch, wire):
     monkeypatch.setenv("QUERY_STRING", "play=0")
     monkeypatch.delenv("NOTEBOOK_TEST", raising=False)
     monkeypatch.setattr("lablib.widgets.flow.PATIENCE_S", 0.1)
+    monkeypatch.setattr("lablib.widgets.live.GREETING_S", 0.1)
     monkeypatch.setattr("lablib.widgets.flow.Flow.room.__defaults__", (0.1,))
 
     async def leave():
