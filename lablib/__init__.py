@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from lablib.book import Fill as Fill
     from lablib.book import OrderBook as OrderBook
     from lablib.book import Side as Side
+    from lablib.commands import Command as Command
     from lablib.config import SimConfig as SimConfig
-    from lablib.engine import Command as Command
     from lablib.engine import Simulation as Simulation
     from lablib.engine import simulate as simulate
     from lablib.errors import ArchiveError as ArchiveError
@@ -41,6 +41,10 @@ if TYPE_CHECKING:
     from lablib.pieces import compute_signal as compute_signal
     from lablib.presets import SCENARIOS as SCENARIOS
     from lablib.presets import WIRES as WIRES
+    from lablib.replay import Replay as Replay
+    from lablib.replay import open_run as open_run
+    from lablib.replay import replay as replay
+    from lablib.replay import resume as resume
     from lablib.run import Run as Run
     from lablib.run import run as run
     from lablib.session import Session as Session
@@ -54,8 +58,9 @@ __version__ = "0.1.0"
 
 _ROOMS = {
     "book": "Fill OrderBook Side",
+    "commands": "Command",
     "config": "SimConfig",
-    "engine": "Command Simulation simulate",
+    "engine": "Simulation simulate",
     "errors": "ArchiveError ConfigError DataError LabError SessionError",
     "experiments.compare": "Comparison compare",
     "experiments.frontier": "Frontier",
@@ -64,6 +69,7 @@ _ROOMS = {
     "pace": "Pace",
     "pieces": "Action LagGenerator Metrics PriceGenerator RiskState SimEngine Stage compute_signal",
     "presets": "SCENARIOS WIRES",
+    "replay": "Replay open_run replay resume",
     "run": "Run run",
     "session": "Session",
     "tape.readers.latency": "Latencies load_latency",

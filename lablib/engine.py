@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
-from pydantic import BaseModel
 
+from lablib.commands import Command, configured, plain
 from lablib.config import SimConfig
 from lablib.errors import ConfigError
 from lablib.frame import Frame, FrameReader
@@ -32,23 +32,6 @@ TABLES = {
     "fills": t.FILL,
     "risk_events": t.RISK_EVENT,
 }
-COMMAND = np.dtype([("t_ns", "i8"), ("kind", "U16"), ("field", "U64"), ("value", "U64")])
-
-# What no running market can change: the state was built on it.
-_FIXED = (
-    "account",
-    "external.interval_ms",
-    "external.model",
-    "external.start_px",
-    "record",
-    "risk.day_length",
-    "strategy.decision_interval_ms",
-    "strategy.name",
-    "venue.levels",
-    "venue.lot_size",
-    "venue.model",
-    "venue.tick_size",
-)
 
 
 class Market(Protocol):
@@ -82,17 +65,28 @@ class Market(Protocol):
 Strategy = Callable[[Any, Any], int]
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
-    """Something a person did to a running market, and when in simulated time.
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a run stands. With what began it and the rows written so far, it goes on to the same bytes.
 
-    `kind` is "set" (a dotted config `field` gets `value`), "halt" or "release".
+    Attributes
+    ----------
+    state
+        Dtype `tables.STATE`, shape (1,).
+    applied
+        How many of its commands are in effect.
+    rows
+        Rows written so far, by table.
     """
 
-    t_ns: int
-    kind: str
-    field: str = ""
-    value: Any = None
+    state: np.ndarray
+    applied: int
+    rows: Mapping[str, int]
+
+    @property
+    def now_ns(self) -> int:
+        """Simulated time, ns."""
+        return int(self.state["now_ns"][0])
 
 
 def as_config(config: SimConfig | Mapping[str, Any] | str | None) -> SimConfig:
@@ -164,7 +158,7 @@ class Simulation:
         config = _on_strategy(as_config(config), strategy)
         self.first_config = self.config = self._timed(_on_market(config, market))
         self.commands: list[Command] = []
-        queue = (Command(c.t_ns, c.kind, c.field, _plain(c.value)) for c in commands)
+        queue = (Command(c.t_ns, c.kind, c.field, plain(c.value)) for c in commands)
         self._queue = deque(sorted(queue, key=lambda command: command.t_ns))
         self._rehearse()
         self._states = np.zeros(1, t.STATE)
@@ -181,6 +175,7 @@ class Simulation:
         self._hashed = 0
         self._hashes = {name: hashlib.sha256() for name in TABLES}
         self._rows: dict[str, list[np.ndarray]] = {name: [] for name in TABLES}
+        self._counts = dict.fromkeys(TABLES, 0)
         step.start(self._state, self._params, self._output)
 
     # ------------------------------------------------------------------------------------ reading
@@ -215,6 +210,11 @@ class Simulation:
         return view
 
     @property
+    def coming(self) -> tuple[Command, ...]:
+        """Commands whose time has not come."""
+        return tuple(self._queue)
+
+    @property
     def finished(self) -> bool:
         """Whether a recorded market has run out."""
         return self.market is not None and self.now_ns >= self.market.duration_ns
@@ -239,15 +239,11 @@ class Simulation:
         opening: Any = self._opening
         return Simulation(**opening, without_latency=True, tape=self._synthetic)
 
-    def open_orders(self) -> np.ndarray:
-        """Rows (dtype `tables.ORDER`) of own orders whose fate is not known yet."""
-        own = self._state.own
-        open_ = own[(own["used"] == 1) & (own["order_id"] > 0)]
-        rows = np.zeros(open_.size, t.ORDER)
-        for name in t.ORDER.names or ():
-            rows[name] = open_["filled" if name == "filled_lots" else name]
-        rows.sort(order="order_id")
-        return rows
+    def checkpoint(self, *, last: bool = False) -> Checkpoint:
+        """The present moment, for `go_on_from`; the `last` of a simulation takes its state along."""
+        self._drain()
+        states = self._states if last else self._states.copy()
+        return Checkpoint(states, len(self.commands), dict(self._counts))
 
     def digest(self) -> str:
         """SHA-256 over seed, config, commands, final state and the rolling hash of every table."""
@@ -286,6 +282,40 @@ class Simulation:
         return {**counts, "trades": int(venue.trades), "refused": int(venue.refused)}
 
     # ------------------------------------------------------------------------------------- moving
+    def go_on_from(self, checkpoint: Checkpoint, rows: Mapping[str, np.ndarray]) -> None:
+        """Stand where a checkpoint of the same run was taken, in place of the start.
+
+        Parameters
+        ----------
+        checkpoint
+            Of a run with the same config, seed, market and strategy, whose commands were given to this one.
+        rows
+            Every table up to the checkpoint, since a digest is over all of them.
+
+        Raises
+        ------
+        ConfigError
+            Where commands or rows are not those the checkpoint counts.
+        """
+        if checkpoint.applied > len(self._queue):
+            raise ConfigError(
+                f"checkpoint: has {checkpoint.applied} commands in effect, got {len(self._queue)}"
+            )
+        for name, table in rows.items():
+            if table.size != checkpoint.rows[name]:
+                count = checkpoint.rows[name]
+                raise ConfigError(f"checkpoint: counts {count} rows of {name}, got {table.size}")
+            self._hashes[name].update(table.data)
+        for _ in range(checkpoint.applied):
+            command = self._queue.popleft()
+            self.config = self._configured(self.config, command)
+            self.commands.append(command)
+        self._states[:] = checkpoint.state
+        self._counts = dict(checkpoint.rows)
+        self._tune(self.config)
+        if self.market is not None:
+            self._output.cursor.tape = self._state.tape_events
+
     def advance(self, t_ns: int) -> Frame:
         """Play everything with a time up to and including `t_ns`; returns the frame there."""
         self.play(t_ns)
@@ -310,7 +340,7 @@ class Simulation:
         ConfigError
             An unknown kind or field, a value out of range, or a field that cannot change live.
         """
-        command = Command(self.now_ns + 1, kind, field, _plain(value))
+        command = Command(self.now_ns + 1, kind, field, plain(value))
         self._configured(self.config, command)
         self._play(command.t_ns, t.LEARN)
         self._apply(command)
@@ -331,17 +361,7 @@ class Simulation:
             config = self._configured(config, command)
 
     def _configured(self, config: SimConfig, command: Command) -> SimConfig:
-        if command.kind in ("halt", "release"):
-            return config
-        if command.kind != "set":
-            raise ConfigError(f"commands: kind is set, halt or release, got {command.kind!r}")
-        changed = config.replace({command.field: command.value})
-        for name in _FIXED:  # a whole section may have been set
-            if changed.get(name) != config.get(name):
-                raise ConfigError(
-                    f"{name}: cannot change while the market runs (value {command.value!r})"
-                )
-        return self._timed(changed)
+        return self._timed(configured(config, command))
 
     def _timed(self, config: SimConfig) -> SimConfig:
         return config.without_latency() if self._without_latency else config
@@ -394,6 +414,7 @@ class Simulation:
                 rows = self._outputs[name][0, :count].copy()
                 self._hashes[name].update(rows.data)
                 self._rows[name].append(rows)
+                self._counts[name] += count
                 written[0] = 0
 
     def _hash_tape(self) -> None:
@@ -403,17 +424,15 @@ class Simulation:
             self._hashed = used
 
 
-def _plain(value: Any) -> Any:
-    """A command's value as JSON holds it: what is recorded, digested and played again."""
-
-    def reduced(value: Any) -> Any:
-        if isinstance(value, BaseModel):
-            return value.model_dump(mode="json")
-        if isinstance(value, np.generic):
-            return value.item()
-        raise ConfigError(f"commands: no value for a field, {value!r}")
-
-    return json.loads(json.dumps(value, default=reduced))
+def open_orders(state: Any) -> np.ndarray:
+    """Rows (dtype `tables.ORDER`) of the own orders in a `tables.STATE` whose fate is not known yet."""
+    own = state.own
+    open_ = own[(own["used"] == 1) & (own["order_id"] > 0)]
+    rows = np.zeros(open_.size, t.ORDER)
+    for name in t.ORDER.names or ():
+        rows[name] = open_["filled" if name == "filled_lots" else name]
+    rows.sort(order="order_id")
+    return rows
 
 
 def _of_the_tape(params: Any) -> bytes:
@@ -443,6 +462,14 @@ def _on_strategy(config: SimConfig, strategy: Strategy | None) -> SimConfig:
     if config.strategy.name == "own":
         raise ConfigError("strategy.name: 'own' needs a function; pass strategy=your_function")
     return config
+
+
+def span_ns(until: str | float | None, market: Market | None) -> int:
+    """Where a run stops, ns: ten minutes unless given, and never beyond a recorded market."""
+    if until is None:
+        return parse_duration("10min") if market is None else market.duration_ns
+    until_ns = parse_duration(until)
+    return until_ns if market is None else min(until_ns, market.duration_ns)
 
 
 def simulate(

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import csv
-import json
-import os
-import shutil
-import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lablib.attribution import attribute
+from lablib.commands import Command, commands_table
 from lablib.config import SimConfig
-from lablib.engine import COMMAND, TABLES, Command, Market, Simulation, Strategy
-from lablib.errors import ArchiveError, ConfigError
+from lablib.engine import TABLES, Checkpoint, Market, Simulation, Strategy, open_orders, span_ns
+from lablib.errors import ConfigError
+from lablib.files import whole_file
 from lablib.frame import Frame
 from lablib.kernels import tables as t
 from lablib.performance import MARKOUTS_MS, markouts, performance
+from lablib.recording.folder import FAILED, FINISHED, HALTED, STOPPED, Ending, Opening
+from lablib.recording.recorder import Recorder, opening_of
 from lablib.units import parse_duration
 
 if TYPE_CHECKING:
@@ -41,6 +42,22 @@ _SLICES = 200  # how often a long run reports its progress
 
 
 @dataclass(frozen=True)
+class Origin:
+    """What a run came from and where it ended: all that is needed to write it down, or to go on.
+
+    Attributes
+    ----------
+    ended
+        Rows of the orders that met their end, in that order.
+    """
+
+    opening: Opening
+    commands: tuple[Command, ...]
+    checkpoint: Checkpoint
+    ended: np.ndarray
+
+
+@dataclass(frozen=True)
 class Run:
     """A finished run.
 
@@ -56,6 +73,8 @@ class Run:
         SHA-256 of the run; the same (config, seed, market, commands) give the same digest.
     twin
         The same run with every wire of our own at zero, where it was asked for.
+    origin
+        What `save` writes down.
     """
 
     config: SimConfig
@@ -67,6 +86,7 @@ class Run:
     commands: np.ndarray
     last: Frame
     digest: str
+    origin: Origin = field(repr=False)
     market_report: dict[str, Any] | None = None
     twin: Run | None = None
 
@@ -161,69 +181,33 @@ class Run:
         ArchiveError
             Where the file cannot be written.
         """
-        with _whole_file(Path(path)) as handle:
+        with whole_file(path, text=True) as handle:
             write_replay(handle, self.samples)
 
     def save(self, directory: str | Path) -> None:
-        """Write `summary.json`, `config.json`, `replay.csv` and the tables into a new folder.
+        """Write the run as a record: `lablib.open_run` reads it, `lablib.replay` runs it again.
 
         Raises
         ------
         ArchiveError
-            Where the folder exists and is not empty, or cannot be written.
+            Where the folder exists and is not empty, or cannot be written; then nothing is.
         """
-        target = Path(directory)
-        if target.exists() and (not target.is_dir() or any(target.iterdir())):
-            raise ArchiveError(f"{target}: exists and is not an empty folder; nothing was written")
+        recorder = Recorder.create(directory, self.origin.opening)
+        ending = Ending(status=FAILED, reason="was not written to its end")
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-        except OSError as error:
-            raise ArchiveError(f"{target}: {error.strerror}") from None
-        try:
-            with (scratch / "replay.csv").open("w", newline="", encoding="utf-8") as handle:
-                write_replay(handle, self.samples)
-            for name in (*TABLES, "commands"):
-                np.save(scratch / f"{name}.npy", getattr(self, name), allow_pickle=False)
-            (scratch / "config.json").write_text(self.config.to_json() + "\n", encoding="utf-8")
-            summary = {"seed": self.seed, **self.summary()}
-            (scratch / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
-            if target.exists():
-                target.rmdir()
-            scratch.chmod(0o755)
-            scratch.rename(target)
-        except OSError as error:
-            shutil.rmtree(scratch, ignore_errors=True)
-            raise ArchiveError(f"{target}: {error.strerror}") from None
+            for command in self.origin.commands:
+                recorder.command(command)
+            tables = {name: getattr(self, name) for name in TABLES}
+            recorder.append(self.last.t_ns, {**tables, "orders": self.origin.ended})
+            recorder.checkpoint(self.origin.checkpoint)
+            ending = self.ending()
+        finally:
+            recorder.close(ending)
 
-
-class _whole_file:  # noqa: N801 - a context manager read as a verb
-    """A text file that appears under its name only when it is complete."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> Any:
-        try:
-            number, name = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)
-        except OSError as error:
-            raise ArchiveError(f"{self.path}: {error.strerror}") from None
-        self._scratch = Path(name)
-        self._handle = os.fdopen(number, "w", newline="", encoding="utf-8")
-        return self._handle
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        try:
-            self._handle.close()
-            if error is None:
-                self._scratch.chmod(0o644)
-                self._scratch.replace(self.path)
-        except OSError as late:  # what was buffered found no room, or the name is a folder's
-            error = error or late
-        if error is not None:
-            self._scratch.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise ArchiveError(f"{self.path}: {error.strerror}") from None
+    def ending(self) -> Ending:
+        """How it ended, as a record says it."""
+        status = HALTED if self.last.halted else FINISHED
+        return Ending(status=status, digest=self.digest, summary=self.summary())
 
 
 def write_replay(handle: Any, samples: np.ndarray) -> None:
@@ -235,12 +219,6 @@ def write_replay(handle: Any, samples: np.ndarray) -> None:
     writer.writerows(zip(*columns, strict=True))
 
 
-def commands_table(commands: Iterable[Command]) -> np.ndarray:
-    """Commands as a structured array; values as JSON."""
-    rows = [(c.t_ns, c.kind, c.field, json.dumps(c.value)) for c in commands]
-    return np.array(rows, COMMAND)
-
-
 def run(
     config: SimConfig | Mapping[str, Any] | str | None = None,
     *,
@@ -250,6 +228,7 @@ def run(
     commands: Iterable[Command] = (),
     strategy: Strategy | None = None,
     twin: bool = False,
+    record: str | Path | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Run:
     """Simulate from start to end.
@@ -262,42 +241,109 @@ def run(
         Where to stop, such as "1h"; None is ten minutes, or the end of a recorded market.
     twin
         Run the same market again with every wire of our own at zero, for `Run.latency_cost`.
+    record
+        A new folder that is written while the run goes: whatever happens to the process, what is there
+        opens, and `lablib.resume` goes on.
     progress
         Called now and then with the share done, in (0, 1].
+
+    Raises
+    ------
+    ConfigError
+        What cannot be simulated.
+    ArchiveError
+        A record that cannot be written; what is there says so, and opens.
     """
-    if until is None:
-        until_ns = market.duration_ns if market is not None else parse_duration("10min")
-    else:
-        until_ns = parse_duration(until)
-    if market is not None:
-        until_ns = min(until_ns, market.duration_ns)
+    until_ns = span_ns(until, market)
     simulation = Simulation(config, seed=seed, market=market, commands=commands, strategy=strategy)
-    played = [simulation, simulation.twin()] if twin else [simulation]
-    parts: list[dict[str, list[np.ndarray]]] = [{name: [] for name in TABLES} for _ in played]
-    slices = _SLICES if progress or twin else 1
-    for k in range(1, slices + 1):
-        for one, tables in zip(played, parts, strict=True):
-            frame = one.advance(until_ns * k // slices)
-            for name in TABLES:
-                tables[name].append(getattr(frame, name))
-        if progress:
-            progress(k / slices)
-    runs = [_finished(one, tables) for one, tables in zip(played, parts, strict=True)]
+    recorder = None
+    if record is not None:
+        recorder = Recorder.create(record, opening_of(simulation, until_ns))
+        for command in simulation.coming:
+            recorder.command(command)
+    return played(simulation, until_ns, recorder, twin=twin, progress=progress)
+
+
+Parts = dict[str, list[np.ndarray]]
+
+
+def played(
+    simulation: Simulation,
+    until_ns: int,
+    recorder: Recorder | None = None,
+    *,
+    twin: bool = False,
+    progress: Callable[[float], None] | None = None,
+    before: Mapping[str, np.ndarray] | None = None,
+) -> Run:
+    """Play a simulation to its end, and close its record.
+
+    Parameters
+    ----------
+    before
+        Rows of a simulation that did not begin at its start.
+    """
+    both = [simulation, simulation.twin()] if twin else [simulation]
+    parts: list[Parts] = [{name: [] for name in TABLES} for _ in both]
+    for name, rows in (before or {}).items():
+        parts[0][name].append(rows)
+    begun_ns = simulation.now_ns
+    slices = _SLICES if progress or twin or recorder else 1
+    with _closing(recorder):
+        for k in range(1, slices + 1):
+            at = begun_ns + (until_ns - begun_ns) * k // slices
+            for one, tables in zip(both, parts, strict=True):
+                frame = one.advance(at)
+                new = {name: getattr(frame, name) for name in TABLES}
+                for name, rows in new.items():
+                    tables[name].append(rows)
+                if recorder and one is simulation:
+                    recorder.append(at, new)
+                    if recorder.wants_checkpoint:
+                        recorder.checkpoint(simulation.checkpoint())
+            if progress:
+                progress(k / slices)
+        runs = [finished(one, tables, until_ns) for one, tables in zip(both, parts, strict=True)]
+        if recorder:
+            recorder.checkpoint(runs[0].origin.checkpoint)
+            recorder.close(runs[0].ending())
     return replace(runs[0], twin=runs[1] if twin else None)
 
 
-def _finished(simulation: Simulation, parts: dict[str, list[np.ndarray]]) -> Run:
+@contextmanager
+def _closing(recorder: Recorder | None) -> Iterator[None]:
+    """Leave a record that says why it ends where it does."""
+    try:
+        yield
+    except BaseException as error:
+        if recorder:
+            stopped = isinstance(error, KeyboardInterrupt)
+            why = "" if stopped else str(error) or type(error).__name__
+            recorder.close(Ending(status=STOPPED if stopped else FAILED, reason=why))
+        raise
+
+
+def finished(simulation: Simulation, parts: Parts, until_ns: int | None) -> Run:
+    """The run that a simulation has come to; it is not to be played on."""
     tables: dict[str, Any] = {name: np.concatenate(parts[name]) for name in TABLES}
-    orders = np.concatenate((tables["orders"], simulation.open_orders()))
+    last = simulation.frame()
+    origin = Origin(
+        opening=opening_of(simulation, until_ns),
+        commands=tuple(simulation.commands),
+        checkpoint=simulation.checkpoint(last=True),
+        ended=tables["orders"],
+    )
+    orders = np.concatenate((origin.ended, open_orders(simulation.state)))
     tables["orders"] = orders[np.argsort(orders["order_id"], kind="stable")]
-    for table in tables.values():
+    for table in (*tables.values(), origin.ended):
         table.flags.writeable = False
     return Run(
         config=simulation.config,
         seed=simulation.seed,
         commands=commands_table(simulation.commands),
-        last=simulation.frame(),
+        last=last,
         digest=simulation.digest(),
+        origin=origin,
         market_report=simulation.market_report(),
         **tables,
     )

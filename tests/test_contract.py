@@ -18,8 +18,9 @@ from stepping import events
 from strategies import PLAIN, configs, seeds
 
 import lablib
+from lablib.commands import Command
 from lablib.config import SimConfig
-from lablib.engine import TABLES, Command, Simulation, simulate
+from lablib.engine import TABLES, Simulation, simulate
 from lablib.kernels import tables as t
 from lablib.presets import SCENARIOS
 from lablib.run import run

@@ -20,8 +20,9 @@ from test_laws import (
     what_we_know_and_what_is_under_way_make_up_the_truth,
 )
 
+from lablib.commands import Command
 from lablib.config import DrillsConfig, SimConfig
-from lablib.engine import Command, Simulation
+from lablib.engine import Simulation
 from lablib.errors import ConfigError
 from lablib.kernels import tables as t
 from lablib.run import Run, run

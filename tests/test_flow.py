@@ -11,8 +11,9 @@ from reference.book import ReferenceBook
 from stepping import events, watch
 from strategies import PLAIN, configs, seeds
 
+from lablib.commands import Command
 from lablib.config import SimConfig
-from lablib.engine import Command, Simulation
+from lablib.engine import Simulation
 from lablib.errors import ConfigError
 from lablib.kernels import tables as t
 from lablib.run import run

@@ -17,7 +17,7 @@ from lablib.errors import LabError
 from lablib.frame import Frame
 from lablib.kernels import tables as t
 from lablib.metrics import Latency
-from lablib.units import ns, parse_duration
+from lablib.units import ns
 
 MEASURES = (
     "pnl",
@@ -119,11 +119,3 @@ def _measures(last: Frame, start: float) -> dict[str, float]:
 
 def _never() -> bool:
     return False
-
-
-def span_ns(until: str | float | None, market: Market | None) -> int:
-    """Where every run stops, ns: ten minutes unless given, and never beyond a recorded market."""
-    if until is None:
-        return parse_duration("10min") if market is None else market.duration_ns
-    until_ns = parse_duration(until)
-    return until_ns if market is None else min(until_ns, market.duration_ns)

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lablib.config import SimConfig
-from lablib.engine import Market, Strategy, as_config
+from lablib.engine import Market, Strategy, as_config, span_ns
 from lablib.errors import ConfigError, LabError
-from lablib.experiments.cell import MEASURES, cell, span_ns
+from lablib.experiments.cell import MEASURES, cell
 from lablib.experiments.crew import gather
 from lablib.experiments.design import Design, arms, check_runs, seeds_of
 from lablib.experiments.precision import standard_error, student

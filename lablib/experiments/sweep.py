@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lablib import __version__, own_strategy
+from lablib import __version__, exports, own_strategy
 from lablib.config import SimConfig
-from lablib.engine import Market, Strategy, as_config
+from lablib.engine import Market, Strategy, as_config, span_ns
 from lablib.errors import ConfigError
 from lablib.experiments import tables
-from lablib.experiments.cell import MEASURES, Outcome, cell, span_ns
+from lablib.experiments.cell import MEASURES, Outcome, cell
 from lablib.experiments.crew import gather
 from lablib.experiments.design import DESIGNS, Design, check_runs, grid, scatter, seeds_of
 from lablib.experiments.frontier import Frontier, frontier_of
@@ -114,11 +114,11 @@ class Sweep:
         ArchiveError
             Where the file cannot be written.
         """
-        tables.save(self.table, path)
+        exports.save(self.table, path)
 
     def encoded(self, suffix: str) -> bytes:
         """The table as the bytes of a `.csv`, `.parquet` or `.jsonl` file."""
-        return tables.encoded(self.table, suffix)
+        return exports.encoded(self.table, suffix)
 
     def frontier(
         self, x: str | None = None, y: str | None = None, where: Mapping[str, Any] | None = None

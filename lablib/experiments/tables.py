@@ -1,22 +1,15 @@
-"""Columns as a structured array, as files; and the bar that says how far a sweep is."""
+"""Columns as a structured array; and the bar that says how far a sweep is."""
 
 from __future__ import annotations
 
 import json
-import math
-import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lablib.errors import ArchiveError, ConfigError
-
-SUFFIXES = (".csv", ".parquet", ".jsonl")
 Tell = Callable[[int, int], None]
 
 
@@ -42,56 +35,6 @@ def structured(columns: dict[str, np.ndarray]) -> np.ndarray:
         table[name] = values
     table.flags.writeable = False
     return table
-
-
-def check_path(path: str | Path) -> Path:
-    """A path whose ending we can write."""
-    target = Path(path)
-    if target.suffix not in SUFFIXES:
-        raise ConfigError(f"{target}: the name has to end in {', '.join(SUFFIXES)}")
-    return target
-
-
-def save(table: np.ndarray, path: str | Path) -> None:
-    """Write a table by its name's ending; whole or not at all."""
-    target = check_path(path)
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        os.close(handle)
-    except OSError as error:
-        raise ArchiveError(f"{target}: {error.strerror}") from None
-    scratch = Path(name)
-    try:
-        scratch.write_bytes(encoded(table, target.suffix))
-        scratch.chmod(0o644)
-        scratch.replace(target)
-    except OSError as error:
-        raise ArchiveError(f"{target}: {error.strerror}") from None
-    finally:
-        scratch.unlink(missing_ok=True)
-
-
-def encoded(table: np.ndarray, suffix: str) -> bytes:
-    """A table as the bytes of a CSV, Parquet or JSON lines file."""
-    import io
-
-    import pandas as pd
-
-    names = table.dtype.names or ()
-    if suffix == ".jsonl":
-        rows = (dict(zip(names, map(_json, row), strict=True)) for row in table.tolist())
-        return "".join(f"{json.dumps(row)}\n" for row in rows).encode()
-    frame = pd.DataFrame({name: table[name] for name in names})
-    if suffix == ".csv":
-        text: str = frame.to_csv(index=False, lineterminator="\n")
-        return text.encode()
-    buffer = io.BytesIO()
-    frame.to_parquet(buffer, index=False)
-    return buffer.getvalue()
-
-
-def _json(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @contextmanager

@@ -232,7 +232,7 @@ class LiveLab(W.VBox):  # type: ignore[misc]
     def _redraw(self) -> None:
         """Show the present moment in every panel, with what commands have done to it."""
         if self._helm is not None:
-            self.view.push(self.session.simulation.frame())
+            self.view.push(self.session.look())
             self._draw(everything=True)
 
     def _show_life(self) -> None:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from markets import MS, recorded
 from stepping import values, watch
 
+from lablib.commands import Command
 from lablib.config import SimConfig
-from lablib.engine import Command, Simulation
+from lablib.engine import Simulation
 from lablib.frame import Frame
 from lablib.kernels import account as books
 from lablib.kernels import risk as rules

@@ -1,0 +1,58 @@
+"""Rows of a table as Arrow messages, one batch a message, and back to the same bytes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from lablib.engine import TABLES
+from lablib.errors import ArchiveError
+
+
+def _schema(dtype: np.dtype) -> Any:
+    fields = dtype.fields or {}
+    return pa.schema([(name, pa.from_numpy_dtype(fields[name][0])) for name in dtype.names or ()])
+
+
+SCHEMAS: dict[str, Any] = {name: _schema(dtype) for name, dtype in TABLES.items()}
+
+
+def head(table: str) -> bytes:
+    """What a table's stream begins with."""
+    return bytes(SCHEMAS[table].serialize())
+
+
+def message(table: str, rows: np.ndarray) -> bytes:
+    """Rows as the next batch of a table's stream."""
+    columns = [np.ascontiguousarray(rows[name]) for name in SCHEMAS[table].names]
+    batch = pa.record_batch([pa.array(column) for column in columns], SCHEMAS[table])
+    return bytes(batch.serialize())
+
+
+def rows(table: str, data: bytes | memoryview, count: int) -> np.ndarray:
+    """The first `count` rows of a table's stream.
+
+    Raises
+    ------
+    ArchiveError
+        The stream is another table's, or has fewer rows.
+    """
+    result = np.empty(count, TABLES[table])
+    done = 0
+    try:
+        reader = pa.ipc.open_stream(pa.py_buffer(data))
+        if reader.schema != SCHEMAS[table]:
+            raise ArchiveError(f"{table}: has other columns than a table of this version")
+        while done < count:
+            batch = reader.read_next_batch()
+            take = min(batch.num_rows, count - done)
+            for k, name in enumerate(SCHEMAS[table].names):
+                result[name][done : done + take] = batch.column(k).to_numpy()[:take]
+            done += take
+    except StopIteration:
+        raise ArchiveError(f"{table}: has {done} rows, its journal counts {count}") from None
+    except pa.ArrowInvalid as error:
+        raise ArchiveError(f"{table}: no Arrow stream: {error}") from None
+    return result

@@ -1,0 +1,314 @@
+"""Reads a run's folder, whatever happened to the process that wrote it, and brings the run back to life."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lablib.commands import Command
+from lablib.config import SimConfig
+from lablib.engine import TABLES, Market, Simulation, Strategy
+from lablib.errors import ArchiveError
+from lablib.kernels import tables as t
+from lablib.recording import columns
+from lablib.recording.folder import (
+    COMMANDS,
+    JOURNAL,
+    RECORDING,
+    STATE,
+    Ending,
+    Opening,
+    read_run,
+    stream,
+)
+from lablib.recording.journal import read_lines
+from lablib.recording.recorder import QUOTA_BYTES, Recorder, load_checkpoint
+from lablib.tape.recorded import load, load_pair
+
+REMEDY = "`lablib replay FOLDER --output NEW` makes it again from its config, seed and commands"
+INTERRUPTED = "interrupted"  # what a run whose writer has gone is called
+
+
+@dataclass(frozen=True)
+class Record:
+    """A folder that was read and found whole.
+
+    Attributes
+    ----------
+    opening, ending
+        What began the run, and how it stands.
+    commands
+        What was done to it.
+    now_ns
+        Simulated time up to which its rows are there.
+    marks
+        Rows and bytes of every table that are there.
+    versions
+        Of what wrote it.
+    """
+
+    path: Path
+    opening: Opening
+    ending: Ending
+    commands: tuple[Command, ...]
+    now_ns: int
+    marks: dict[str, dict[str, int]]
+    versions: dict[str, str]
+    whole: Mapping[str, int]
+    flushes: int
+
+    @property
+    def config(self) -> SimConfig:
+        """The configuration it began with."""
+        return SimConfig.model_validate(self.opening.config)
+
+    @property
+    def status(self) -> str:
+        """finished, stopped, halted, failed; recording while somebody writes, else interrupted."""
+        if self.ending.status != RECORDING or _is_being_written(self.path):
+            return self.ending.status
+        return INTERRUPTED
+
+    def table(self, name: str) -> np.ndarray:
+        """The rows of a table that are there; dtype as in `lablib.engine.TABLES`.
+
+        Raises
+        ------
+        ArchiveError
+            Its file is no longer what was written.
+        """
+        path = self.path / stream(name)
+        try:
+            return columns.rows(
+                name, _bytes(path, self.marks["bytes"][name]), self.marks["rows"][name]
+            )
+        except ArchiveError as error:
+            raise ArchiveError(f"{path}: {error}. {REMEDY}") from None
+
+    def tables(self) -> dict[str, np.ndarray]:
+        """Every table."""
+        return {name: self.table(name) for name in TABLES}
+
+    def market(self, market: Market | None = None) -> Market | None:
+        """The recorded market it was played on, read again from its files unless given.
+
+        Raises
+        ------
+        ArchiveError
+            The market is not the one it was played on.
+        """
+        known = self.opening.market
+        if known is None:
+            if market is not None:
+                raise ArchiveError(f"{self.path}: was played without a recorded market, got one")
+            return None
+        if market is None:
+            names = [source["name"] for source in known["sources"]]
+            market = load(*names) if len(names) == 1 else load_pair(*names)
+        if market.sha256 != known["sha256"]:
+            told = f"{market.sha256[:12]}… for {known['sha256'][:12]}…"
+            raise ArchiveError(
+                f"{self.path}: another market than {known['name']!r} it was played on: {told}"
+            )
+        return market
+
+    def simulation(
+        self, market: Market | None = None, strategy: Strategy | None = None
+    ) -> Simulation:
+        """The run at its very beginning, with its commands to come.
+
+        Raises
+        ------
+        ArchiveError
+            The market or the strategy is not the one it was played with.
+        """
+        known = self.opening.strategy
+        if known is not None and strategy is None:
+            raise ArchiveError(
+                f"{self.path}: was played with the strategy {known['name']!r}, whose code is not in the"
+                " record: pass strategy="
+            )
+        simulation = Simulation(
+            self.config,
+            seed=self.opening.seed,
+            market=self.market(market),
+            commands=self.commands,
+            strategy=strategy,
+        )
+        if known is not None and simulation.strategy.source_sha256 != known["sha256"]:
+            raise ArchiveError(
+                f"{self.path}: the strategy {known['name']!r} has another source than it had then"
+            )
+        return simulation
+
+    def restore(
+        self, market: Market | None = None, strategy: Strategy | None = None
+    ) -> tuple[Simulation, dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """The run where its record ends.
+
+        Goes from the checkpoint where there is a sound one, else from the start, and holds what it does
+        again against the rows that are there.
+
+        Returns
+        -------
+        The simulation; the rows on disk; and those of its present moment that never reached the disk.
+
+        Raises
+        ------
+        ArchiveError
+            A file is damaged, or doing it again gives something else.
+        """
+        kept = self.tables()
+        simulation = self.simulation(market, strategy)
+        checkpoint = load_checkpoint(self.path / STATE, t.STATE)
+        begun = dict.fromkeys(TABLES, 0)
+        if checkpoint is not None and self._covers(checkpoint.rows, checkpoint.applied):
+            begun = dict(checkpoint.rows)
+            simulation.go_on_from(checkpoint, {n: rows[: begun[n]] for n, rows in kept.items()})
+        last_ns = max([self.now_ns, *(command.t_ns for command in self.commands)])
+        frame = simulation.advance(last_ns)
+        fresh = {}
+        for name, rows in kept.items():
+            again: np.ndarray = getattr(frame, name)
+            old = rows[begun[name] :]
+            fresh[name] = again[old.size :]
+            at = first_difference(old, again[: old.size])
+            if at is not None:
+                raise ArchiveError(
+                    f"{self.path / stream(name)}: row {begun[name] + at} is not what the run gives"
+                    f" again: {differing(old, again, at)} (made by {told(self.versions)})"
+                )
+        return simulation, kept, fresh
+
+    def _covers(self, rows: Mapping[str, int], applied: int) -> bool:
+        """Whether the rows and commands that a checkpoint counts are there."""
+        return applied <= len(self.commands) and all(
+            count <= self.marks["rows"][name] for name, count in rows.items()
+        )
+
+    def recorder(self, quota_bytes: int = QUOTA_BYTES) -> Recorder:
+        """Take up the writing where it ended.
+
+        Raises
+        ------
+        ArchiveError
+            Somebody else is writing, or it cannot be written.
+        """
+        return Recorder(
+            self.path,
+            self.opening,
+            marks=self.marks,
+            whole=self.whole,
+            flushes=self.flushes,
+            now_ns=self.now_ns,
+            quota_bytes=quota_bytes,
+        )
+
+
+def open_record(path: str | Path) -> Record:
+    """Read a folder's facts and hold its files against its journal.
+
+    Raises
+    ------
+    ArchiveError
+        It is no record, or a file is missing, cut short or altered: which, and where.
+    """
+    folder = Path(path)
+    opening, ending, versions = read_run(folder)
+    lines, journal_bytes = read_lines(folder / JOURNAL)
+    if not lines:
+        raise ArchiveError(f"{folder / JOURNAL}: has no line. {REMEDY}")
+    commands, commands_bytes = read_lines(folder / COMMANDS)
+    try:
+        _check_streams(folder, lines)
+        last = lines[-1]
+        return Record(
+            path=folder,
+            opening=opening,
+            ending=ending,
+            commands=tuple(Command(**line) for line in commands),
+            now_ns=last["now_ns"],
+            marks={"rows": last["rows"], "bytes": last["bytes"]},
+            versions=versions,
+            whole={JOURNAL: journal_bytes, COMMANDS: commands_bytes},
+            flushes=last["flush"],
+        )
+    except (KeyError, TypeError) as error:
+        raise ArchiveError(f"{folder}: its lines are not those of a record: {error!r}") from None
+
+
+def _check_streams(folder: Path, lines: list[dict[str, Any]]) -> None:
+    """Every byte the journal speaks of is there and as it was written."""
+    for name in TABLES:
+        path = folder / stream(name)
+        data = _bytes(path, lines[-1]["bytes"][name])
+        if data[: lines[0]["bytes"][name]] != columns.head(name):
+            raise ArchiveError(f"{path}: does not begin as the table of this version does")
+        for before, after in pairwise(lines):
+            start, end = before["bytes"][name], after["bytes"][name]
+            if end > start and zlib.crc32(data[start:end]) != after["crc32"][name]:
+                raise ArchiveError(
+                    f"{path}: bytes {start:,} to {end:,} are not what was written. {REMEDY}"
+                )
+
+
+def _bytes(path: Path, count: int) -> memoryview:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ArchiveError(f"{path}: {error.strerror}. {REMEDY}") from None
+    if len(data) < count:
+        raise ArchiveError(
+            f"{path}: has {len(data):,} bytes, its journal counts {count:,}. {REMEDY}"
+        )
+    return memoryview(data)[:count]
+
+
+def _is_being_written(folder: Path) -> bool:
+    try:
+        lock = os.open(folder / JOURNAL, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
+def first_difference(old: np.ndarray, new: np.ndarray) -> int | None:
+    """Index of the first row that is not byte for byte the same, None where all are."""
+    if old.tobytes() == new.tobytes():
+        return None
+    both = min(old.size, new.size)
+    row = old.dtype.itemsize
+    one, other = (
+        np.frombuffer(rows[:both].tobytes(), np.uint8).reshape(both, row) for rows in (old, new)
+    )
+    unlike = np.flatnonzero((one != other).any(axis=1))
+    return int(unlike[0]) if unlike.size else both
+
+
+def differing(old: np.ndarray, new: np.ndarray, at: int) -> str:
+    """The first field in which a row differs, in words."""
+    if at >= min(old.size, new.size):
+        return f"{old.size} rows, then {new.size}"
+    for name in old.dtype.names or ():
+        if old[name][at].tobytes() != new[name][at].tobytes():
+            return f"{name} was {old[name][at]}, now {new[name][at]}"
+    raise AssertionError("rows that differ have a field that does")
+
+
+def told(versions: Mapping[str, str]) -> str:
+    """Versions in words."""
+    return ", ".join(f"{name} {value}" for name, value in versions.items())
