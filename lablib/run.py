@@ -274,7 +274,7 @@ def played(
     *,
     twin: bool = False,
     progress: Callable[[float], None] | None = None,
-    before: Mapping[str, np.ndarray] | None = None,
+    before: Parts | None = None,
 ) -> Run:
     """Play a simulation to its end, and close its record.
 
@@ -286,7 +286,7 @@ def played(
     both = [simulation, simulation.twin()] if twin else [simulation]
     parts: list[Parts] = [{name: [] for name in TABLES} for _ in both]
     for name, rows in (before or {}).items():
-        parts[0][name].append(rows)
+        parts[0][name] += rows
     begun_ns = simulation.now_ns
     slices = _SLICES if progress or twin or recorder else 1
     with _closing(recorder):

@@ -14,6 +14,7 @@ import time
 
 import pytest
 
+from lablib import open_run, run
 from lablib.cli import main
 from lablib.presets import SCENARIOS
 
@@ -150,16 +151,10 @@ def test_a_torn_toml_file_is_named(capsys, tmp_path):
     assert f"{torn}: " in capsys.readouterr().err
 
 
-def test_output_is_a_new_folder_with_every_table(capsys, tmp_path):
+def test_output_is_a_record_of_the_run(capsys, tmp_path):
     folder = tmp_path / "runs" / "first"
     summary = summary_of(capsys, "--output", str(folder), *BRIEF)
-    names = {path.name for path in folder.iterdir()}
-    assert names >= {"config.json", "replay.csv", "summary.json"}
-    assert json.loads((folder / "summary.json").read_text())["digest"] == summary["digest"]
-    header, *rows = (folder / "replay.csv").read_text().splitlines()
-    expected = "t,external_px,market_px,divergence,action,equity,realized_pnl,position,halted"
-    assert header == expected
-    assert len(rows) == summary["decisions"]
+    assert open_run(folder).digest == summary["digest"]
     assert [path.name for path in folder.parent.iterdir()] == ["first"]
 
 
@@ -241,14 +236,83 @@ def test_a_reader_that_left_is_no_error():
     assert process.returncode == 1
 
 
-def test_ctrl_c_ends_a_run_with_130_and_leaves_nothing(tmp_path):
-    command = [sys.executable, "-P", "-m", "lablib", "run", "--until", "100d"]
-    command += ["--output", str(tmp_path / "out")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        time.sleep(3)
-        process.send_signal(signal.SIGINT)
+@pytest.mark.compiled
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_who_stops_a_run_has_130_and_a_record_that_goes_on(tmp_path, sent, capsys):
+    folder = tmp_path / "out"
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "lablib",
+        "run",
+        "--until",
+        "100d",
+        "--output",
+        str(folder),
+    ]
+    with subprocess.Popen(
+        [*command, "--no-twin", "--set", "record.samples=false"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        while not folder.exists() or len((folder / "journal.jsonl").read_bytes().splitlines()) < 2:
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(sent)
         out, errors = process.communicate(timeout=60)
     assert (process.returncode, out, errors) == (130, b"", b"lablib: interrupted\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    there = open_run(folder)
+    later = there.last.t_ns / 1e9 + 10
+    assert main(["resume", str(folder), "--until", f"{later}s", "--json"]) == 0
+    digest = json.loads(capsys.readouterr().out)["digest"]
+    config = {"record.samples": False}
+    assert digest == run(config, seed=7, until=later).digest
+
+
+def test_records_are_listed_replayed_and_exported(capsys, tmp_path):
+    summary = summary_of(capsys, "--output", str(tmp_path / "one"), *BRIEF)
+    (tmp_path / "two").mkdir()
+    (tmp_path / "two" / "run.json").write_text("{")
+    assert main(["ls", str(tmp_path), "--json"]) == 0
+    one, two = json.loads(capsys.readouterr().out)
+    assert (one["name"], one["status"], one["digest"]) == ("one", "finished", summary["digest"])
+    assert (two["name"], two["status"]) == ("two", "damaged")
+    assert main(["ls", str(tmp_path)]) == 0
+    assert "damaged" in capsys.readouterr().out
+    record = str(tmp_path / "one")
+    assert main(["replay", record, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["digest"] == summary["digest"]
+    assert main(["replay", record, "--output", str(tmp_path / "again")]) == 0
+    assert open_run(tmp_path / "again").digest == summary["digest"]
+    opened = open_run(record)
+    opened.to_csv(tmp_path / "expected.csv")
+    for name in ("replay.csv", "fills.jsonl", "orders.parquet"):
+        table = "samples" if name == "replay.csv" else name.partition(".")[0]
+        assert main(["export", record, str(tmp_path / name), "--table", table]) == 0
+    assert (tmp_path / "replay.csv").read_bytes() == (tmp_path / "expected.csv").read_bytes()
+    lines = (tmp_path / "fills.jsonl").read_text().splitlines()
+    assert [json.loads(line)["order_id"] for line in lines] == opened.fills["order_id"].tolist()
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("args", "why"),
+    [
+        (["replay", "{}/nowhere"], "no such folder"),
+        (["resume", "{}"], "no record of a run"),
+        (["export", "{}", "{}/x.xls"], "has to end in .csv, .parquet, .jsonl"),
+        (["export", "{}", "{}/x.csv", "--table", "secrets"], "--table: one of samples"),
+        (["ls", "{}/nowhere"], "no such folder"),
+    ],
+)
+def test_a_bad_record_is_exit_code_2_and_one_line(capsys, tmp_path, args, why):
+    assert main([arg.format(tmp_path) for arg in args]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("lablib: error: ")
+    assert why in error
+    assert len(error.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
 
 

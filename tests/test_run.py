@@ -273,21 +273,6 @@ def test_a_csv_in_no_folder_is_refused_with_its_name(done, tmp_path):
         done.to_csv(tmp_path / "nowhere" / "replay.csv")
 
 
-def test_a_saved_run_is_a_folder_of_its_tables(done, tmp_path):
-    folder = tmp_path / "runs" / "first"
-    done.save(folder)
-    for name in TABLES:
-        table = np.load(folder / f"{name}.npy", allow_pickle=False)
-        assert table.tobytes() == getattr(done, name).tobytes()
-    summary = json.loads((folder / "summary.json").read_text())
-    assert summary["seed"] == 7
-    assert summary["digest"] == done.digest
-    config = SimConfig.model_validate(json.loads((folder / "config.json").read_text()))
-    assert run(config, seed=summary["seed"], until=summary["seconds"]).digest == done.digest
-    assert (folder / "replay.csv").read_text().startswith(HEADER + "\n")
-    assert os.listdir(tmp_path / "runs") == ["first"]
-
-
 def test_a_folder_that_is_not_empty_is_left_alone(done, tmp_path):
     (tmp_path / "mine").write_text("x")
     for target in (tmp_path, tmp_path / "mine"):
@@ -297,7 +282,7 @@ def test_a_folder_that_is_not_empty_is_left_alone(done, tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()
     done.save(empty)
-    assert (empty / "summary.json").exists()
+    assert (empty / "run.json").exists()
 
 
 # -------------------------------------------------------------------------------------------- frames

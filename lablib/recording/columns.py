@@ -12,7 +12,7 @@ from lablib.errors import ArchiveError
 
 
 def _schema(dtype: np.dtype) -> Any:
-    fields = dtype.fields or {}
+    fields: Any = dtype.fields
     return pa.schema([(name, pa.from_numpy_dtype(fields[name][0])) for name in dtype.names or ()])
 
 
