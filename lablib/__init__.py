@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from lablib.errors import SessionError as SessionError
     from lablib.experiments.compare import Comparison as Comparison
     from lablib.experiments.compare import compare as compare
+    from lablib.experiments.counterfactual import Counterfactual as Counterfactual
+    from lablib.experiments.counterfactual import counterfactual as counterfactual
     from lablib.experiments.frontier import Frontier as Frontier
     from lablib.experiments.sweep import Sweep as Sweep
     from lablib.experiments.sweep import sweep as sweep
@@ -63,6 +65,7 @@ _ROOMS = {
     "engine": "Simulation simulate",
     "errors": "ArchiveError ConfigError DataError LabError SessionError",
     "experiments.compare": "Comparison compare",
+    "experiments.counterfactual": "Counterfactual counterfactual",
     "experiments.frontier": "Frontier",
     "experiments.sweep": "Sweep sweep",
     "frame": "Frame",

@@ -18,6 +18,7 @@ J. Portfolio Management 14:4) split implementation shortfall by the same benchma
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -112,6 +113,31 @@ def attribute(
         rows[name] = sums[:, k] * unit_value
     rows["pnl"] = sums.sum(axis=1) * unit_value
     return rows
+
+
+@dataclass(slots=True)
+class RunningParts:
+    """The parts of every fill so far, entries and exits apart, in constant memory.
+
+    For who meets the fills a few at a time: at any mark the sums are those of `parts_of` over all of them.
+    """
+
+    _sums: NDArray[np.int64] = field(default_factory=lambda: np.zeros((2, len(PARTS)), np.int64))
+    _signed: NDArray[np.int64] = field(default_factory=lambda: np.zeros(2, np.int64))
+
+    def add(self, fills: np.ndarray) -> None:
+        """Take in rows of `tables.FILL`."""
+        # The drift since is the one part that the mark enters, and it does so by the lots alone.
+        for leg in (0, 1) if fills.size else ():
+            some = fills[fills["is_exit"] == leg]
+            self._sums[leg] += parts_of(some, 0).sum(axis=0)
+            self._signed[leg] += (some["side"] * some["lots"]).sum()
+
+    def parts(self, mark: int) -> NDArray[np.int64]:
+        """Money units, shape (2, PARTS): entries, exits. `mark` as `parts_of`."""
+        parts = self._sums.copy()
+        parts[:, PARTS.index("drift_after")] += self._signed * mark * _HALF
+        return parts
 
 
 def _rows() -> np.dtype[Any]:

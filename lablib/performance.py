@@ -12,6 +12,7 @@ from lablib.errors import ConfigError
 from lablib.kernels import tables as t
 
 MARKOUTS_MS = (0.0, 1.0, 10.0, 100.0, 1_000.0, 10_000.0)
+MARKOUT = np.dtype([("horizon_ms", "f8"), ("bps", "f8"), ("fills", "i8")])
 
 
 def performance(
@@ -104,7 +105,7 @@ def markouts(
     ConfigError
         A horizon below 0.
     """
-    rows = np.zeros(len(horizons_ms), [("horizon_ms", "f8"), ("bps", "f8"), ("fills", "i8")])
+    rows = np.zeros(len(horizons_ms), MARKOUT)
     for row, horizon in zip(rows, horizons_ms, strict=True):
         if not horizon >= 0:
             raise ConfigError(f"horizons_ms: at least 0, got {horizon!r}")
@@ -116,6 +117,71 @@ def markouts(
         row["horizon_ms"], row["fills"] = horizon, some.size
         row["bps"] = 1e4 * _share(gained.sum(), (some["lots"] * some["price_px"]).sum())
     return rows
+
+
+class RunningMarkouts:
+    """Markouts of every fill so far, entries and exits apart, in bounded memory.
+
+    For who meets fills and looks a few at a time: the table is that of `markouts` over all of them.
+    A fill waits until a look has come as late as the longest horizon; no more than `WAITING` do.
+
+    Parameters
+    ----------
+    horizons_ms
+        As `markouts`.
+    """
+
+    WAITING = 65_536
+
+    def __init__(self, horizons_ms: Sequence[float] = MARKOUTS_MS) -> None:
+        self.horizons_ms = tuple(horizons_ms)
+        self._horizons = [round(ms * t.NS_PER_MS) for ms in horizons_ms]
+        self._judged = [0] * len(self._horizons)  # of those that wait, by horizon
+        self._waiting = np.zeros(0, t.FILL)
+        self._mid = float("nan")  # of the last look
+        self._sums = np.zeros((2, 3, len(self._horizons)))  # leg: what was gained, on what, fills
+
+    def add(self, fills: np.ndarray, t_ns: NDArray[np.int64], mid_px: NDArray[np.float64]) -> None:
+        """Take in new fills and new looks, both later than those before."""
+        if fills.size:
+            self._waiting = np.concatenate([self._waiting, fills])
+        if not t_ns.size:
+            self._forget(0)
+            return
+        mids = np.append(self._mid, mid_px)
+        for k, horizon in enumerate(self._horizons):
+            first = self._judged[k]
+            last = int(np.searchsorted(self._waiting["t_ns"], t_ns[-1] - horizon, side="right"))
+            if last > first:
+                some = self._waiting[first:last]
+                mid = mids[np.searchsorted(t_ns, some["t_ns"] + horizon, side="right")]
+                self._judge(k, some, mid)
+                self._judged[k] = last
+        self._mid = float(mid_px[-1])
+        self._forget(min(self._judged, default=0))
+
+    def _judge(self, k: int, fills: np.ndarray, mid: NDArray[np.float64]) -> None:
+        value = fills["lots"] * fills["price_px"]
+        gained = fills["side"] * (fills["lots"] * mid - value)
+        for leg in (0, 1):
+            # Before the first look there is no mid to compare with.
+            some = (fills["is_exit"] == leg) & ~np.isnan(mid)
+            self._sums[leg, :, k] += gained[some].sum(), value[some].sum(), np.count_nonzero(some)
+
+    def _forget(self, count: int) -> None:
+        """Let go of the oldest `count`, and of what is too many."""
+        count = max(count, self._waiting.size - self.WAITING)
+        if count:
+            self._waiting = self._waiting[count:].copy()
+            self._judged = [max(0, judged - count) for judged in self._judged]
+
+    def table(self, leg: int) -> np.ndarray:
+        """As `markouts`, of entries (0) or exits (1) alone."""
+        rows = np.zeros(len(self._horizons), MARKOUT)
+        gained, value, count = self._sums[leg]
+        rows["horizon_ms"], rows["fills"] = self.horizons_ms, count
+        rows["bps"] = [1e4 * _share(*pair) for pair in zip(gained, value, strict=True)]
+        return rows
 
 
 def _held_ns(fills: np.ndarray, seconds: float) -> int:

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from strategies import PLAIN, configs, seeds
 
 from lablib import ConfigError, SimConfig, run
-from lablib.attribution import PARTS, parts_of
+from lablib.attribution import PARTS, RunningParts, parts_of
+from lablib.engine import simulate
 from lablib.kernels import tables as t
 
 TICKS = 30 if PLAIN else 200
@@ -35,6 +36,22 @@ def test_the_parts_are_the_whole_to_the_last_unit(config, seed):
         assert table["fills"].sum() == fills.size
         assert table["pnl"].sum() == pytest.approx(parts.sum() * config.unit_value, abs=1e-6)
     assert done.attribution()["pnl"][0] == int(parts.sum()) * config.unit_value
+
+
+@settings(max_examples=3 if PLAIN else 40)
+@given(config=configs(), seed=seeds())
+def test_the_parts_of_a_run_that_goes_on_are_at_every_moment_those_of_its_fills(config, seed):
+    step = config.external.interval_ms * TICKS / 5 / 1_000
+    running, fills = RunningParts(), []
+    for frame in simulate(config, seed=seed, every=step, until=5 * step):
+        running.add(frame.fills)
+        fills.append(frame.fills)
+        mark = round(2 * frame.market_px / config.venue.tick_size)
+        so_far = np.concatenate(fills)
+        legs = [parts_of(so_far[so_far["is_exit"] == leg], mark).sum(axis=0) for leg in (0, 1)]
+        assert running.parts(mark).tolist() == np.stack(legs).tolist()
+        start = int(config.to_record().starting_cash)
+        assert (start + int(running.parts(mark).sum())) * config.unit_value == frame.equity
 
 
 def test_without_fills_there_is_one_row_of_nothing():

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from strategies import PLAIN, configs, seeds
 
-from lablib import ConfigError, run
+from lablib import ConfigError, run, simulate
 from lablib.kernels import tables as t
-from lablib.performance import markouts, performance, round_trips
+from lablib.performance import RunningMarkouts, markouts, performance, round_trips
 
 S = t.NS_PER_S
 
@@ -73,6 +73,54 @@ def test_a_markout_is_the_mid_some_time_after_a_fill_against_its_price():
     expected = [1e4 * (0 - 1) / 200, 1e4 * (1 - 3) / 200, 1e4 * 3 / 100]
     assert table["bps"][:3].tolist() == pytest.approx(expected)
     assert np.isnan(table["bps"][3])
+
+
+def test_a_fill_waits_for_its_horizon_and_is_judged_by_the_last_look_before_it():
+    """As above, a look or a fill at a time; entries and exits apart."""
+    fills = fills_of((1.5, 1, 10, 100, 0), (2.5, -1, 10, 100, 0))
+    fills["is_exit"][1] = 1
+    looks = [(second * S, mid) for second, mid in ((1, 100.0), (2, 101.0), (3, 103.0), (4, 99.0))]
+    running, told = RunningMarkouts((0.0, 1_000.0, 2_000.0)), []
+    for at, mid in looks:
+        new = fills[(fills["t_ns"] > at - S) & (fills["t_ns"] <= at)]
+        running.add(new, np.array([at]), np.array([mid]))
+        told.append([running.table(leg)["fills"].tolist() for leg in (0, 1)])
+    assert told == [
+        [[0, 0, 0], [0, 0, 0]],
+        [[1, 0, 0], [0, 0, 0]],
+        [[1, 1, 0], [1, 0, 0]],
+        [[1, 1, 1], [1, 1, 0]],
+    ]
+    assert running.table(0)["bps"].tolist() == [0, 100, 300]
+    assert running.table(1)["bps"][:2].tolist() == [-100, -300]
+    assert np.isnan(running.table(1)["bps"][2])
+
+
+@settings(max_examples=3 if PLAIN else 40)
+@given(config=configs(), seed=seeds())
+def test_markouts_of_a_run_that_goes_on_are_those_of_the_finished_run(config, seed):
+    step = config.external.interval_ms * (30 if PLAIN else 200) / 7 / 1_000
+    horizons = (0.0, 1.0, 50.0, 400.0)
+    running, fills, looks = RunningMarkouts(horizons), [], []
+    for frame in simulate(config, seed=seed, every=step, until=7 * step):
+        running.add(frame.fills, frame.samples["t_ns"], frame.samples["market_px"])
+        fills.append(frame.fills)
+        looks.append(frame.samples)
+    of, at = np.concatenate(fills), np.concatenate(looks)
+    for leg in (0, 1):
+        table = markouts(of[of["is_exit"] == leg], at["t_ns"], at["market_px"], horizons)
+        assert running.table(leg)["fills"].tolist() == table["fills"].tolist()
+        np.testing.assert_allclose(running.table(leg)["bps"], table["bps"], atol=1e-6)
+
+
+def test_what_waits_is_bounded_even_where_no_look_ever_comes():
+    running, nothing = RunningMarkouts(), np.zeros(0)
+    many = np.zeros(30_000, t.FILL)
+    for turn in range(10):
+        many["t_ns"] = turn * S
+        running.add(many, nothing.astype(np.int64), nothing)
+    assert running._waiting.size == RunningMarkouts.WAITING
+    assert running._waiting["t_ns"][-1] == 9 * S
 
 
 def test_time_runs_forward():

@@ -73,6 +73,13 @@ def test_simulated_paths_agree_with_feeds_and_late_orders(case):
     variance = theory.edge_variance(**market, **case)
     assert abs(share - p) < 4 * (p * (1 - p) / 400_000) ** 0.5
     assert abs(gross.mean() - edge) <= 4 * (variance / len(gross)) ** 0.5
+    if not case.get("extra_hold_ms"):
+        # Every 500 ms a look; a look that does not trigger earns and costs nothing.
+        rate = theory.net_rate(
+            **market, order_ms=case["order_ms"], cost_bps=0.2, look_ms=500.0, **feeds
+        )
+        a_look = np.concatenate([gross - 0.2, np.zeros(400_000 - len(gross))]) / 500.0
+        assert abs(a_look.mean() - rate) <= 4 * a_look.std() / 400_000**0.5
     spread = np.var(np.square(gross - edge)) ** 0.5
     assert abs(np.mean(np.square(gross - edge)) - variance) <= 4 * spread / len(gross) ** 0.5
 
@@ -135,6 +142,7 @@ def test_a_random_lag_averages_the_law_of_a_fixed_one():
 
 def test_the_effective_lag_undoes_the_correlation():
     assert theory.effective_lag(theory.copy_correlation(100.0, 37.0), 100.0) == pytest.approx(37)
+    assert theory.effective_lag([0.2, 0.8, 0.95], [25, 100, 400]) == pytest.approx([20, 20, 20])
 
 
 # order, later; difference; variance shared, independent; reduction.

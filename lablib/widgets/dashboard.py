@@ -29,17 +29,20 @@ from lablib.widgets.view import (
     EQUITY,
     EXTERNAL,
     GHOST,
+    HORIZONS_MS,
     MARKET,
     PEAK,
     POSITION,
     View,
 )
+from lablib.widgets.waterfall import MarkoutChart, WaterfallChart
 
 if TYPE_CHECKING:
     from lablib.frame import Frame
     from lablib.metrics import Latency
 
-SLOW_S = 0.22  # between two drawings of a slower panel
+SLOW_S = 0.19  # between two drawings of a slower panel
+AT_ONCE = 2  # of them that one frame draws: at 20 frames a second each has its five
 BINS_PER_DECADE = 24
 
 
@@ -61,6 +64,8 @@ class Dashboard:
         self.position = PositionChart(self.clock)
         self.latency = LatencyChart()
         self.depth = DepthChart()
+        self.waterfall = WaterfallChart()
+        self.markouts = MarkoutChart(HORIZONS_MS)
         self._head, self._kpis, self._tape = W.HTML(), W.HTML(), W.HTML()
         self._banner = W.HTML(layout={"display": "none"})
         self._banner.add_class("lrl-banner")
@@ -69,7 +74,9 @@ class Dashboard:
             self._draw_kpis,
             self._draw_depth,
             self._draw_latency,
+            self._draw_waterfall,
             self._draw_tape,
+            self._draw_markouts,
             self._draw_words,
         )
         self._drawn = [0.0] * len(self._slow)
@@ -85,6 +92,8 @@ class Dashboard:
             self.equity,
             self.position,
             self.latency,
+            self.waterfall,
+            self.markouts,
         )
         grid = W.Box([panel.box for panel in panels])
         grid.add_class("lrl-grid")
@@ -111,18 +120,20 @@ class Dashboard:
 
     # ------------------------------------------------------------------------------------- drawing
     def draw(self, config: SimConfig, state: str, *, everything: bool = False) -> None:
-        """Draw the view's newest frame: lines always, one slower panel at a time unless asked for all."""
+        """Draw the view's newest frame: lines always, slower panels in turn unless asked for all."""
         frame = self.view.frame
         if frame is None:
             return
         self._draw_lines(frame, config)
         now = time.monotonic()
+        left = len(self._slow) if everything else AT_ONCE
         for _ in self._slow:
             self._turn = (self._turn + 1) % len(self._slow)
             if everything or now - self._drawn[self._turn] >= SLOW_S:
                 self._drawn[self._turn] = now
                 self._slow[self._turn](frame, config, state)
-                if not everything:
+                left -= 1
+                if not left:
                     break
 
     def _draw_lines(self, frame: Frame, config: SimConfig) -> None:
@@ -164,6 +175,12 @@ class Dashboard:
         levels = min(LEVELS, config.venue.levels)
         bids, asks = (step_outline(side, levels) for side in (frame.book.bids, frame.book.asks))
         self.depth.draw(bids, asks, frame.external_px, config.venue.tick_size)
+
+    def _draw_waterfall(self, frame: Frame, config: SimConfig, state: str) -> None:
+        self.waterfall.draw(self.view.parts(config))
+
+    def _draw_markouts(self, frame: Frame, config: SimConfig, state: str) -> None:
+        self.markouts.draw(self.view.markouts(), frame.fill_count)
 
     def _draw_words(self, frame: Frame, config: SimConfig, state: str) -> None:
         self.prices.say(f"{frame.external_px:,.3f} · venue {frame.market_px:,.3f}")

@@ -5,7 +5,7 @@ Arrays in, traits out. Nothing here knows the engine.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -87,7 +87,7 @@ def key(text: str, color: str, shape: str = "") -> str:
 
 
 class Panel:
-    """A chart: title with legend, readout, figure.
+    """A chart: title with legend, readout, a sentence on how to read it, figure.
 
     Attributes
     ----------
@@ -102,14 +102,18 @@ class Panel:
         legend: Sequence[str],
         axes: Sequence[Any],
         marks: Sequence[Any],
+        how: str = "",
+        margin: Mapping[str, int] | None = None,
     ) -> None:
         self._title = f'<div class="lrl-title"><b>{escape(title)}</b><span class="lrl-now lrl-num">'
         self._legend = f'</span></div><div class="lrl-key">{"".join(legend)}</div>'
+        if how:
+            self._legend += f'<div class="lrl-how">{escape(how)}</div>'
         self._head = W.HTML(self._title + self._legend)
         self.figure = bq.Figure(
             marks=list(marks),
             axes=list(axes),
-            fig_margin=MARGIN,
+            fig_margin={**MARGIN, **(margin or {})},
             padding_x=0.0,
             padding_y=0.0,
             display_toolbar=False,
@@ -126,15 +130,22 @@ class Panel:
 
 
 class Ruler:
-    """A vertical scale and axis that follow the data with hysteresis."""
+    """A scale and its axis that follow the data with hysteresis; vertical unless a `side` is named."""
 
     def __init__(
-        self, label: str, floor: float, *, symmetric: bool = False, from_zero: bool = False
+        self,
+        label: str,
+        floor: float,
+        *,
+        symmetric: bool = False,
+        from_zero: bool = False,
+        side: str = "left",
+        count: int = 6,
     ) -> None:
-        self.span = Span(floor, symmetric, from_zero)
+        self.span = Span(floor, symmetric, from_zero, count)
         self.span.follow(np.empty(0))
         self.scale = bq.LinearScale(min=self.span.low, max=self.span.high, allow_padding=False)
-        self.axis = axis(self.scale, "left", label)
+        self.axis = axis(self.scale, side, label)
         self._draw()
 
     def follow(self, values: Any) -> None:

@@ -52,11 +52,14 @@ class Span:
         Keep zero in the middle.
     from_zero
         Keep zero at the bottom.
+    count
+        About how many ticks.
     """
 
     floor: float
     symmetric: bool = False
     from_zero: bool = False
+    count: int = 6
     low: float = math.nan
     high: float = math.nan
 
@@ -93,7 +96,7 @@ class Span:
     @property
     def step(self) -> float:
         """Distance between ticks."""
-        return tick_step(self.high - self.low, 6)
+        return tick_step(self.high - self.low, self.count)
 
     @property
     def ticks(self) -> NDArray[np.float64]:

@@ -104,7 +104,9 @@ CSS = f"""
   width: 0; vertical-align: 0; }}
 .lrl-key i.down::before {{ border: 4.5px solid transparent; border-top: 8px solid var(--c); border-bottom: 0;
   width: 0; vertical-align: 0; }}
+.lrl-key i.block::before {{ border-top-width: 9px; vertical-align: -0.5px; }}
 .lrl-key i.dash::before {{ border-top-style: dashed; border-top-width: 2px; }}
+.lrl-how {{ color: {MUTED}; font-size: 11.5px; line-height: 1.3; padding: 1px 6px 2px 0; }}
 .lrl-now {{ color: {SLATE}; font-size: 12px; overflow: hidden; text-overflow: ellipsis; }}
 .lrl .lrl-banner {{ position: absolute; left: 62px; right: 16px; top: 50px; width: auto; height: auto; z-index: 2;
   pointer-events: none; background: {ALARM}; color: #fff; border-radius: 6px; box-shadow: 0 2px 8px #0003;
@@ -141,6 +143,9 @@ CSS = f"""
   color: {SLATE}; overflow-wrap: anywhere; }}
 .lrl-status.bad {{ border-color: {ALARM}; color: {ALARM}; background: #fdf1f0; }}
 .lrl-status a {{ color: {BLUE}; }}
+
+@container (min-width: 951px) {{ .lrl-waterfall {{ grid-column: span 2; }} }}
+.lrl-alone {{ max-width: 760px; }}
 
 .lrl-map {{ grid-column: span 2; grid-row: span 2; }}
 .lrl-cut {{ grid-column: span 2; }}

@@ -11,16 +11,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from lablib.attribution import RunningParts
+from lablib.performance import RunningMarkouts
 from lablib.widgets.reduce import COLUMNS, FINER, TIME, Floats, Ring, columns, newest, thinned
 
 if TYPE_CHECKING:
+    from lablib.config import SimConfig
     from lablib.frame import Frame
 
 ROWS = 8_192  # samples kept
 FILLS = 4_096  # fills kept for marking
 MARKS = 40  # places across a chart where one buy and one sell may be marked
 EVENTS = 64  # lines the event tape keeps
+HORIZONS_MS = (0.0, *(lead * 10.0**k for k in range(4) for lead in (1, 2, 5)), 1e4)  # of markouts
 
 FIELDS = (
     "time",
@@ -57,6 +62,8 @@ class View:
     _peak: float = -np.inf
     _ghost: float = np.nan
     _sampled: bool = False
+    _parts: RunningParts = field(default_factory=RunningParts)
+    _markouts: RunningMarkouts = field(default_factory=lambda: RunningMarkouts(HORIZONS_MS))
 
     def clear(self) -> None:
         """Forget everything: a run starts anew."""
@@ -68,6 +75,8 @@ class View:
         self._peak = -np.inf
         self._ghost = np.nan
         self._sampled = False
+        self._parts = RunningParts()
+        self._markouts = RunningMarkouts(HORIZONS_MS)
 
     def push(self, frame: Frame) -> None:
         """Take in one frame."""
@@ -76,6 +85,8 @@ class View:
         fills = frame.fills
         marks = np.array([fills["t_ns"] * NS, fills["price_px"], fills["side"]], np.float64)
         self._fills.extend(newest(marks, self.window_s / (2 * MARKS)))
+        self._parts.add(fills)
+        self._markouts.add(fills, *self._looks(frame))
         self._note(frame)
 
     def _rows(self, frame: Frame) -> Floats:
@@ -106,6 +117,12 @@ class View:
             self._peak, float(rows[PEAK].max(initial=-np.inf)), frame.equity + frame.drawdown
         )
         return rows
+
+    def _looks(self, frame: Frame) -> tuple[NDArray[np.int64], Floats]:
+        """When we looked at the venue's mid, and what it was."""
+        if self._sampled:
+            return frame.samples["t_ns"], frame.samples["market_px"]
+        return np.array([frame.t_ns]), np.array([frame.market_px])
 
     def _ghosts(self, frame: Frame, times: Floats) -> Floats:
         """The equity of the run without latency, as of each time."""
@@ -145,6 +162,15 @@ class View:
     def lines(self) -> Floats:
         """Every field over the window, shape (fields, 2 * COLUMNS)."""
         return columns(self._ring.rows, self.now_s, self.window_s)
+
+    def parts(self, config: SimConfig) -> Floats:
+        """The P&L since the start by its causes, currency: entries and exits, shape (2, PARTS)."""
+        mark = round(2 * self.frame.market_px / config.venue.tick_size) if self.frame else 0
+        return self._parts.parts(mark).astype(np.float64) * config.unit_value
+
+    def markouts(self) -> Floats:
+        """How the mid stood to our entries and exits, bps, shape (2, HORIZONS_MS); NaN where unknown."""
+        return np.stack([self._markouts.table(leg)["bps"] for leg in (0, 1)])
 
     def fills(self, side: int) -> Floats:
         """Where our fills of one side stand: ages as fractions of the window in [-1, 0], and prices.

@@ -22,7 +22,7 @@ from playwright.sync_api import Page as BrowserPage
 
 ROOT = Path(__file__).parents[2]
 SIZE = (1_400, 900)
-CHARTS = ("price", "divergence", "depth", "equity", "position", "latency")
+CHARTS = ("price", "divergence", "depth", "equity", "position", "latency", "waterfall", "markouts")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
 
 # Counts what reaches the page: frames as the hidden mark names them, how old each is when it is
