@@ -22,6 +22,7 @@ from lablib.frame import Frame, FrameReader
 from lablib.kernels import step
 from lablib.kernels import tables as t
 from lablib.own_strategy import NO_STRATEGY, prepare
+from lablib.parties import parties
 from lablib.tape.noise import check_seed, delay_key
 from lablib.tape.synthetic import SyntheticTape
 from lablib.units import parse_duration
@@ -40,6 +41,7 @@ _FIXED = (
     "external.interval_ms",
     "external.model",
     "external.start_px",
+    "makers.count",
     "record",
     "risk.day_length",
     "strategy.decision_interval_ms",
@@ -284,6 +286,10 @@ class Simulation:
         names = ("accepted", "thinned", "bought", "sold", "ups", "downs", "overrun", "crowded")
         counts = {name: int(venue.flow[name]) for name in names}
         return {**counts, "trades": int(venue.trades), "refused": int(venue.refused)}
+
+    def parties(self) -> np.ndarray:
+        """What makers, rivals and the crowd have traded so far, a row each; see `lablib.parties`."""
+        return parties(self._state, self._params)
 
     # ------------------------------------------------------------------------------------- moving
     def advance(self, t_ns: int) -> Frame:

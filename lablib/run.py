@@ -54,6 +54,8 @@ class Run:
         The last frame.
     digest
         SHA-256 of the run; the same (config, seed, market, commands) give the same digest.
+    parties
+        What makers, rivals and the crowd have traded, a row each; see `lablib.parties`.
     twin
         The same run with every wire of our own at zero, where it was asked for.
     """
@@ -67,6 +69,7 @@ class Run:
     commands: np.ndarray
     last: Frame
     digest: str
+    parties: np.ndarray
     market_report: dict[str, Any] | None = None
     twin: Run | None = None
 
@@ -298,6 +301,7 @@ def _finished(simulation: Simulation, parts: dict[str, list[np.ndarray]]) -> Run
         commands=commands_table(simulation.commands),
         last=simulation.frame(),
         digest=simulation.digest(),
+        parties=simulation.parties(),
         market_report=simulation.market_report(),
         **tables,
     )
