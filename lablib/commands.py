@@ -19,6 +19,7 @@ _FIXED = (
     "external.interval_ms",
     "external.model",
     "external.start_px",
+    "makers.count",
     "record",
     "risk.day_length",
     "strategy.decision_interval_ms",

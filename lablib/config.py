@@ -260,7 +260,9 @@ class VenueConfig(Section):
         json_schema_extra=_knob("ticks", 0, 20),
     )
     levels: int = Field(20, ge=1, le=t.N_LADDER, description="Price levels quoted on each side")
-    level_lots: int = Field(1_000_000, ge=1, le=1 << 40, description="Depth of a level (lots)")
+    level_lots: int = Field(
+        1_000_000, ge=1, le=1 << 40, description="Depth of a level, of each maker's (lots)"
+    )
     fee_bps: float = Field(
         2.0,
         ge=-50,
@@ -429,6 +431,66 @@ class IntensityConfig(Section):
                 f" of {self.premium_px}"
             )
         return self
+
+
+class MakersConfig(Section):
+    """Who makes the price of venue model "makers".
+
+    Each hears of the external price by the law of `latency.market_lag_ms`, with a draw of its own, and
+    quotes `venue.levels` levels of `venue.level_lots` around it. A maker is picked off when an order of
+    its own is taken at a price that the external price of that moment is through; it knows as soon as
+    it has heard of that price.
+    """
+
+    count: int = Field(
+        1,
+        ge=1,
+        le=t.N_MAKERS,
+        description="Makers; at one instant, and so in the opening queues, the first is first",
+        json_schema_extra=_knob("makers", 1, t.N_MAKERS, live=False),
+    )
+    slower_ms: float = Field(
+        0.0,
+        ge=0,
+        le=MS_MAX,
+        description="Each maker hears of the external price so much later than the one before it (ms)",
+        json_schema_extra=_knob("ms", 0, 50),
+    )
+    refresh_ticks: int = Field(
+        1,
+        ge=1,
+        le=1_000_000,
+        description="A maker re-quotes once the price it hears is so far from the one it quotes around, or"
+        " something of its quotes was taken (ticks)",
+        json_schema_extra=_knob("ticks", 1, 20),
+    )
+    lazier_ticks: int = Field(
+        0,
+        ge=0,
+        le=1_000_000,
+        description="Each maker lets the price move so much further than the one before it (ticks)",
+        json_schema_extra=_knob("ticks", 0, 10),
+    )
+    widen_ticks: int = Field(
+        0,
+        ge=0,
+        le=1_000_000,
+        description="A maker that was picked off quotes so much wider on each side (ticks)",
+        json_schema_extra=_knob("ticks", 0, 20),
+    )
+    calm_ms: float = Field(
+        1_000.0,
+        ge=0,
+        le=1e9,
+        description="How long it does, from when it knew of it last (ms)",
+        json_schema_extra=_knob("ms", 0, 5_000),
+    )
+    investors: bool = Field(
+        False,
+        description="The market orders of `flow` come to the makers too: its market rate, speed, sizes,"
+        " excitation and metaorders",
+        json_schema_extra=_switch(),
+    )
 
 
 class RivalsConfig(Section):
@@ -744,6 +806,7 @@ class SimConfig(Section):
     venue: VenueConfig = Field(default_factory=VenueConfig)
     flow: FlowConfig = Field(default_factory=FlowConfig)
     intensity: IntensityConfig = Field(default_factory=IntensityConfig)
+    makers: MakersConfig = Field(default_factory=MakersConfig)
     rivals: RivalsConfig = Field(default_factory=RivalsConfig)
     latency: LatencyConfig = Field(default_factory=LatencyConfig)
     strategy: StrategyConfig = Field(default_factory=StrategyConfig)

@@ -22,6 +22,7 @@ from lablib.frame import Frame, FrameReader
 from lablib.kernels import step
 from lablib.kernels import tables as t
 from lablib.own_strategy import NO_STRATEGY, prepare
+from lablib.parties import parties
 from lablib.tape.noise import check_seed, delay_key
 from lablib.tape.synthetic import SyntheticTape
 from lablib.units import parse_duration
@@ -280,6 +281,10 @@ class Simulation:
         names = ("accepted", "thinned", "bought", "sold", "ups", "downs", "overrun", "crowded")
         counts = {name: int(venue.flow[name]) for name in names}
         return {**counts, "trades": int(venue.trades), "refused": int(venue.refused)}
+
+    def parties(self) -> np.ndarray:
+        """What makers, rivals and the crowd have traded so far, a row each; see `lablib.parties`."""
+        return parties(self._state, self._params)
 
     # ------------------------------------------------------------------------------------- moving
     def go_on_from(self, checkpoint: Checkpoint, rows: Mapping[str, np.ndarray]) -> None:

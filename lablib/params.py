@@ -11,7 +11,7 @@ from lablib.kernels import tables as t
 from lablib.units import ns, parse_duration
 
 if TYPE_CHECKING:
-    from lablib.config import DrillsConfig, MakerConfig, RiskConfig, SimConfig
+    from lablib.config import DrillsConfig, MakerConfig, MakersConfig, RiskConfig, SimConfig
 
 _VENUES = {
     "delayed_copy": t.DELAYED_COPY,
@@ -52,6 +52,7 @@ def to_record(config: SimConfig) -> Any:
     _external(params.external, config)
     _flow(params.flow, config)
     _intensity(params.intensity, config)
+    _makers(params.makers, config.makers)
     params.rivals.count = config.rivals.count
     params.rivals.edge_ticks = config.rivals.edge_ticks
     params.rivals.lots = config.rivals.lots
@@ -168,6 +169,19 @@ def _flow(params: Any, config: SimConfig) -> None:
     params.metaorders = flow.metaorders
     params.meta_power = -1 / flow.metaorder_tail
     params.redraw = _REDRAWS[flow.redraw]
+    if config.venue.model == "makers":  # of the crowd, only investors may come there
+        params.limit_rate[:] = 0
+        params.cancel_most = params.follow_rate = 0
+        params.market_rate *= config.makers.investors
+
+
+def _makers(params: Any, makers: MakersConfig) -> None:
+    behind = np.arange(t.N_MAKERS)
+    params.count = makers.count
+    params.late_ns[:] = behind * ns(makers.slower_ms)
+    params.refresh_ticks[:] = makers.refresh_ticks + behind * makers.lazier_ticks
+    params.widen_ticks = makers.widen_ticks
+    params.calm_ns = ns(makers.calm_ms)
 
 
 def _intensity(params: Any, config: SimConfig) -> None:

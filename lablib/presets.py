@@ -104,6 +104,35 @@ SCENARIOS: dict[str, Scenario] = {
             "rivals.lots": 2_000,
         },
     ),
+    "crowded": Scenario(
+        "Four makers, each slower than the one before, who quote wider once picked off; investors who pay for"
+        " it, and three rivals as fast as we",
+        "Colo wires; roles as in Budish, Cramton and Shim (2015), numbers judgement: makers live on 40 investors a"
+        " second and side, the slowest hardly. Alone against makers who never widen our rule earns, here it loses.",
+        {
+            **_BOOK,
+            **WIRES["colo"].changes,
+            "external.volatility_bps": 30.0,
+            "latency.market_lag_ms": _lognormal(5.0, 0.4, 1.0),
+            "venue.half_spread_ticks": 2,
+            "venue.levels": 10,
+            "venue.level_lots": 500,
+            "venue.fee_bps": 0.1,
+            "makers.count": 4,
+            "makers.slower_ms": 4.0,
+            "makers.widen_ticks": 4,
+            "makers.calm_ms": 250.0,
+            "makers.investors": True,
+            "flow.market_rate": 40.0,
+            "flow.order_lots": 200,
+            "flow.mean_orders": 2.0,
+            "rivals.count": 3,
+            "rivals.reaction_ms": _lognormal(0.1, 0.3, 0.03),
+            "rivals.edge_ticks": 0.5,
+            "rivals.lots": 500,
+            "risk.max_position_pct": 0.001,
+        },
+    ),
     "maker": Scenario(
         "Quoting both sides to those who come by themselves, and leaning against what one holds",
         "Avellaneda and Stoikov (2008): their rule at a price of 100 that moves 5 bps a second; two"

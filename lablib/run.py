@@ -71,6 +71,8 @@ class Run:
         The last frame.
     digest
         SHA-256 of the run; the same (config, seed, market, commands) give the same digest.
+    parties
+        What makers, rivals and the crowd have traded, a row each; see `lablib.parties`.
     twin
         The same run with every wire of our own at zero, where it was asked for.
     origin
@@ -86,6 +88,7 @@ class Run:
     commands: np.ndarray
     last: Frame
     digest: str
+    parties: np.ndarray
     origin: Origin = field(repr=False)
     market_report: dict[str, Any] | None = None
     twin: Run | None = None
@@ -343,6 +346,7 @@ def finished(simulation: Simulation, parts: Parts, until_ns: int | None) -> Run:
         commands=commands_table(simulation.commands),
         last=last,
         digest=simulation.digest(),
+        parties=simulation.parties(),
         origin=origin,
         market_report=simulation.market_report(),
         **tables,

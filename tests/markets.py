@@ -48,3 +48,28 @@ def recorded(
         duration_ns=round(until_ms * MS),
         sha256="",
     )
+
+
+class Script:
+    """A synthetic market whose external price is written by hand, a tick every 10 ms; for `Simulation(tape=…)`.
+
+    Parameters
+    ----------
+    prices
+        Price (ticks) from a time (ms) on; 10,000 before, and for ever as the last.
+    """
+
+    def __init__(self, prices: dict[int, float]) -> None:
+        self._prices = {0: 10_000.0, **prices}
+
+    def events_after(self, params: Any, state: Any) -> np.ndarray:
+        """The next 100 external ticks, as `SyntheticTape.events_after`."""
+        index = int(state["external"]["index"]) + 1 + np.arange(100)
+        events = np.zeros(index.size, t.TAPE_EVENT)
+        events["time_ns"] = index * 10 * MS
+        events["kind"] = t.EXTERNAL
+        events["ticks"] = index
+        events["lots"] = t.NORMAL
+        changed = np.searchsorted(list(self._prices), index * 10, "right") - 1
+        events["mark"] = np.array(list(self._prices.values()))[changed]
+        return events

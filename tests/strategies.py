@@ -100,7 +100,9 @@ def configs(draw: st.DrawFn, *, least_ms: float = 0.0, **fixed: Any) -> SimConfi
     changes["venue.level_lots"] = max(1, round(lots / draw(of([0.01, 1, 7, 40]))))
     if model == "intensity":
         changes |= draw(counterparties())
-    if model == "flow":
+    if model == "makers":
+        changes |= draw(makers())
+    if model == "flow" or changes.get("makers.investors"):
         changes |= draw(flows())
     for wire in ("external_feed_ms", "venue_feed_ms", "decision_ms", "order_entry_ms", "ack_ms"):
         changes[f"latency.{wire}"] = draw(delays(least_ms=least_ms))
@@ -120,6 +122,21 @@ def counterparties(draw: st.DrawFn) -> dict[str, Any]:
         "intensity.premium": draw(of(["exponential", "fixed"])),
         "intensity.premium_px": draw(of([0.005, 0.1, 5.0])),
         "intensity.order_lots": draw(of([0, 1, 40])),
+    }
+
+
+@st.composite
+def makers(draw: st.DrawFn) -> dict[str, Any]:
+    """One maker as often as several; the widest stand a spread or more from the others."""
+    of = st.sampled_from
+    return {
+        "makers.count": draw(of([1, 2, 5])),
+        "makers.slower_ms": draw(of([0.0, 0.3, 7.0])),
+        "makers.refresh_ticks": draw(of([1, 4])),
+        "makers.lazier_ticks": draw(of([0, 3])),
+        "makers.widen_ticks": draw(of([0, 2, 30])),
+        "makers.calm_ms": draw(of([20.0, 0.0, 1_000.0])),
+        "makers.investors": draw(st.booleans()),
     }
 
 

@@ -234,13 +234,32 @@ def the_book_is_sound_and_never_crossed() -> Law:
             assert (ours["px"] * away >= book.best[half] * away).all()
             by_price = np.bincount(ours["px"] & (t.N_LEVELS - 1), ours["lots"], t.N_LEVELS)
             assert (book["levels"]["lots"][half] == by_price).all()
-            slots = state["venue"]["ladder"]["slot"][half]
-            rungs = orders[slots[slots > 0]]
-            assert (rungs["owner"] == t.MAKER).all()
-            assert (rungs["half"] == half).all()
-            assert np.unique(rungs["px"]).size == rungs.size
             makers = ours[ours["owner"] == t.MAKER]
-            assert makers.size == rungs.size <= params.venue.levels
+            for maker, slots in enumerate(state["venue"]["ladders"]["slot"][:, half]):
+                rungs = orders[slots[slots > 0]]
+                assert (rungs["owner"] == t.MAKER).all()
+                assert (rungs["half"] == half).all()
+                assert (rungs["tag"] == maker).all()
+                assert np.unique(rungs["px"]).size == rungs.size
+                assert np.count_nonzero(makers["tag"] == maker) == rungs.size
+                assert rungs.size <= params.venue.levels * (maker < params.makers.count)
+
+    return check
+
+
+def what_is_traded_at_a_book_adds_up_to_nothing() -> Law:
+    def check(state: Any, params: Any, source: int) -> None:
+        parties = state["venue"]["parties"]
+        if params.venue.model <= t.QUOTES_ONLY:
+            assert not parties["deals"].any()
+            return
+        us = values(state.account)
+        assert us.position + sum(parties["position"].tolist()) == 0
+        assert us.cash + us.fees - us.start + sum(parties["cash"].tolist()) == 0
+        makers = slice(t.FIRST_MAKER + int(params.makers.count), t.FIRST_RIVAL)
+        rivals = slice(t.FIRST_RIVAL + int(params.rivals.count), t.N_PARTIES)
+        assert not parties["deals"][makers].any()
+        assert not parties["deals"][rivals].any()
 
     return check
 
@@ -255,6 +274,7 @@ EVERY_LAW = (
     nothing_overtakes_on_a_wire,
     nothing_is_known_before_its_wire_delivered_it,
     the_book_is_sound_and_never_crossed,
+    what_is_traded_at_a_book_adds_up_to_nothing,
 )
 
 ONE_BY_ONE = (an_entry_that_leaves_is_within_every_limit, an_exit_only_takes_away)
@@ -317,6 +337,21 @@ def test_fills_make_up_orders_fees_cash_and_position(config, seed):
     assert (fills["fee_units"] * unit == fills["fee"]).all()
     assert (fills["price_ticks"] * config.venue.tick_size == fills["price_px"]).all()
     assert fills.size == last.fill_count
+
+
+@rows
+@given(config=configs(venue__model="makers"), seed=seeds())
+def test_what_others_gain_at_the_external_price_we_lose(config, seed):
+    """Fill by fill: the edge of makers, rivals and investors together is the opposite of ours, to the unit."""
+    done = played(config, seed)
+    fills, parties = done.fills, done.parties
+    paid = fills["lots"] * (fills["fair"] - fills["price_ticks"] * t.MONEY)
+    gained = np.rint(parties["edge"] / config.unit_value).sum()
+    assert gained == -(fills["side"] * paid).sum()
+    assert parties["position"].sum() == -done.last.position_lots
+    assert [row["name"] for row in parties[: config.makers.count]] == [
+        f"maker {k + 1}" for k in range(config.makers.count)
+    ]
 
 
 @rows

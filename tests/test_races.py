@@ -164,7 +164,7 @@ def test_a_rival_pays_no_more_than_its_edge_allows():
     for k in range(1, 60):
         simulation.play(k * SECOND + 100_000_000)
         state = simulation.state
-        px, mid = float(state.external.px), int(state.venue.ladder.centre)
+        px, mid = float(state.external.px), int(state.venue.ladders[0].centre)
         bid, ask = state.book.best.tolist()
         if px > mid + 1 + 5:
             assert ask == min(int(np.floor(px - 5)) + 1, mid + 21) or ask == t.NO_ASK

@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         from lablib.report import outcome, recording
 
-        if result.market_report:
+        if market is not None and result.market_report:
             print(recording(result.market_report))
         print(outcome(summary))
         if options.output:

@@ -1,4 +1,4 @@
-"""The crowd at a venue of its own: each candidate of order flow is played here, from mark to news."""
+"""The crowd at a real book, all of it or the investors who come to makers: each candidate from mark to news."""
 
 from __future__ import annotations
 
@@ -22,12 +22,18 @@ from lablib.kernels.venue import read_touch
 
 
 @kernel
+def excite(flow, rules):
+    """Begin as excited as in the long run."""
+    flow.excitement[t.LIMITS] = rules.branching[t.LIMITS]
+    flow.excitement[t.MARKETS] = rules.branching[t.MARKETS]
+
+
+@kernel
 def open_flow(state, params):
     """Lay the first queues on both sides of the external price."""
     flow = state.venue.flow
     flow.leader_px = state.external.px
-    flow.excitement[t.LIMITS] = params.flow.branching[t.LIMITS]  # as in the long run
-    flow.excitement[t.MARKETS] = params.flow.branching[t.MARKETS]
+    excite(flow, params.flow)
     bid = int(math.floor(state.external.px))
     lay(state.venue, state.book, params, bid, 0, 0)
     flow.reference[0] = bid

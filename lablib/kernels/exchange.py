@@ -19,14 +19,11 @@ from lablib.kernels.venue import (
     finely,
     grow_level,
     maker_hit,
+    note_deal,
     read_touch,
     replayed_lots,
-    rest_rung,
-    rung_px,
-    rungs_to_fill,
     shrink_level,
     too_far,
-    withdraw,
 )
 from lablib.kernels.wire import next_due, room
 
@@ -152,24 +149,53 @@ def finish(state, params, at, status, reason):
 
 
 @kernel
+def note(state, party, side, deal):
+    """Book a deal for a party beside us, and what it was worth at the external price of this moment."""
+    fair = finely(state.external.px)
+    return note_deal(state.venue.parties[party], side, deal.px, deal.lots, fair)
+
+
+@kernel
+def maker_traded(state, params, deal, half):
+    """A maker's order was taken; it was picked off where the external price is through its own.
+
+    That it has been, the maker learns when this external price reaches it.
+    """
+    ladder = state.venue.ladders[deal.tag]
+    maker_hit(ladder, params.venue, half, deal.px, deal.left)
+    if note(state, t.FIRST_MAKER + deal.tag, 1 - 2 * half, deal) < 0:
+        ladder.picked_off += 1
+        ladder.lesson = min(ladder.lesson, state.external.index)
+
+
+@kernel
 def settle_matches(state, params, output, taker):
-    """Go through the last report of matches: ours as taker (`taker` >= 0), ours as maker, the makers'."""
+    """Go through the last report of matches: both sides of each, ours or a party's beside us.
+
+    `taker` is the place of our own order, or -1 - its party.
+    """
     book = state.book
     for k in range(book.match_count):
         deal = book.matches[k]
+        half = book.orders[deal.slot].half
+        known = True
         if deal.owner == t.MAKER:
-            half = book.orders[deal.slot].half
-            maker_hit(state.venue.ladder, params.venue, half, deal.px, deal.left)
-        elif deal.owner == t.STRANGER:
-            if deal.left == 0:
-                strike(state.venue.flow, book, deal.slot)
+            maker_traded(state, params, deal, half)
         elif deal.owner == t.OWN:
             fill(state, params, output, deal.tag, deal.px, deal.lots, 1)
             if deal.left == 0:
                 state.desk.resting -= 1
                 finish(state, params, deal.tag, t.FILLED, t.OK)
+        else:
+            known = taker != -1 - t.CROWD
+            if known:
+                note(state, t.CROWD, 1 - 2 * half, deal)
+            if deal.owner == t.STRANGER and deal.left == 0:
+                strike(state.venue.flow, book, deal.slot)
         if taker >= 0:
             fill(state, params, output, taker, deal.px, deal.lots, 0)
+        elif known:
+            note(state, -1 - taker, 2 * half - 1, deal)
 
 
 @kernel
@@ -383,33 +409,6 @@ def replace_own(state, params, output, at, lots, limit_ticks):
         finish(state, params, at, t.FILLED, t.OK)
     else:
         rest(state, params, at, left)
-
-
-@kernel
-def requote(state, params, output, px, cause):
-    """The makers have heard of a price: withdraw what is stale, then quote what is missing."""
-    venue = state.venue
-    ladder = venue.ladder
-    rules = params.venue
-    withdraw(ladder, state.book, rules, px)
-    bid_from, bid_to = rungs_to_fill(ladder, rules, 0, px)
-    ask_from, ask_to = rungs_to_fill(ladder, rules, 1, px)
-    ladder.centre = px
-    ladder.dirty = 0
-    for half in range(2):
-        first, last = (bid_from, bid_to) if half == 0 else (ask_from, ask_to)
-        for rung in range(first, last):
-            wanted = rung_px(rules, half, px, rung)
-            if ladder.slot[half, wanted % rules.levels] != 0:
-                continue
-            if wanted < 1:  # nobody bids nothing; looked at again once the price is higher
-                ladder.dirty = 1
-                break
-            left = take(state, params, output, half, wanted, rules.level_lots, -1)
-            if left > 0:
-                rest_rung(venue, state.book, rules, half, wanted, left)
-    if read_touch(venue.quote, state.book):
-        publish(state, params, cause, 0)
 
 
 @kernel

@@ -51,7 +51,8 @@ def rival_arrives(state, params, output, message):
     rival = message.ref
     cause = message.cause
     lots = params.rivals.lots
-    if take(state, params, output, (1 - side) >> 1, message.b, lots, -1) < lots:
+    taker = -1 - (t.FIRST_RIVAL + rival)
+    if take(state, params, output, (1 - side) >> 1, message.b, lots, taker) < lots:
         state.venue.rival_wins += 1
     else:
         state.venue.rival_misses += 1

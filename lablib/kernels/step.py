@@ -11,7 +11,7 @@ from __future__ import annotations
 from lablib.kernels import tables as t
 from lablib.kernels.account import mark_to, open_account
 from lablib.kernels.book import open_book
-from lablib.kernels.crowd import flow_event, open_flow
+from lablib.kernels.crowd import excite, flow_event, open_flow
 from lablib.kernels.exchange import (
     acknowledge,
     arrive,
@@ -19,7 +19,6 @@ from lablib.kernels.exchange import (
     cross_resting,
     publish,
     replace_own,
-    requote,
     set_level,
     touch_moved,
     trade_passes,
@@ -27,12 +26,13 @@ from lablib.kernels.exchange import (
 )
 from lablib.kernels.guards import halt, set_watch, start_watch, watch
 from lablib.kernels.jit import kernel
+from lablib.kernels.makers import open_makers, price_reaches_maker, tell_makers
 from lablib.kernels.price import feel
 from lablib.kernels.risk import open_day, release, roll_day, set_cap
 from lablib.kernels.rivals import rival_arrives, start_race
 from lablib.kernels.strategy import observe
 from lablib.kernels.trader import free_stuck, learn, look, see_external, see_venue, send
-from lablib.kernels.transmit import transmit
+from lablib.kernels.transmit import tell_px, transmit
 from lablib.kernels.venue import clear_replayed, copy_quote, read_touch, round_ticks
 from lablib.kernels.wire import front, next_due
 from lablib.kernels.wire import take as taken
@@ -52,8 +52,8 @@ def start(state, params, output):
         state.venue.quote.bid = t.NO_BID
         state.venue.quote.ask = t.NO_ASK
         if params.venue.model == t.MAKERS:
-            state.venue.ladder.dirty = 1
-            requote(state, params, output, round_ticks(state.external.px), 0)
+            excite(state.venue.flow, params.flow)
+            open_makers(state, params, output)
         elif params.venue.model == t.FLOW:
             open_flow(state, params)
     quote = state.venue.quote
@@ -86,14 +86,6 @@ def start(state, params, output):
 
 
 @kernel
-def tell_px(message, now, cause, px):
-    """Write a message that tells an external price."""
-    message.info_ns = now
-    message.cause = cause
-    message.x = px
-
-
-@kernel
 def external_tick(state, params, event):
     """The external price has moved: tell us, and tell the makers, each by its own wire."""
     now = state.now_ns
@@ -117,6 +109,9 @@ def external_tick(state, params, event):
         return
     if params.rivals.count > 0 and params.venue.model > t.QUOTES_ONLY:
         start_race(state, params, event.mark, cause)
+    if params.makers.count > 1 and params.venue.model == t.MAKERS:
+        tell_makers(state, params, event.mark, cause)
+        return
     wire = state.wires[t.MARKET_LAG]
     at = transmit(state, params, t.MARKET_LAG, t.MARKET_LAG, cause, 0, 0)
     if at >= 0:
@@ -154,12 +149,12 @@ def tape_event(state, params, output, event):
 @kernel
 def price_reaches_venue(state, params, output, message):
     """The lagged external price has reached whoever makes the venue's price, unless a newer one has."""
+    if params.venue.model == t.MAKERS:
+        price_reaches_maker(state, params, output, message)
+        return
     if message.cause < state.venue.heard:
         return
     state.venue.heard = message.cause
-    if params.venue.model == t.MAKERS:
-        requote(state, params, output, round_ticks(message.x), message.cause)
-        return
     if params.venue.model == t.FLOW:
         state.venue.flow.leader_px = message.x
         return
@@ -286,7 +281,8 @@ def advance(state, params, tape, output, until_ns, last_source, theirs):
 def retune(state, params):
     """The parameters have changed: what was derived from the old ones is derived anew."""
     set_cap(state.risk, params.risk)
-    state.venue.ladder.dirty = 1
+    for maker in range(t.N_MAKERS):
+        state.venue.ladders[maker].dirty = 1
     start_watch(state, params)
     if not params.drills.stuck_exit:
         free_stuck(state, params)

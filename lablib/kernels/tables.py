@@ -35,6 +35,7 @@ N_WIRES = 7
 N_MESSAGES = 2_048  # messages in flight on one wire; a power of two
 N_OWN = 256  # own orders between creation and final acknowledgement
 N_LADDER = 64  # levels a maker quotes on each side
+N_MAKERS = 8
 N_MEMORY = 16  # floats an own strategy may keep
 N_PARAMETERS = 8  # floats it may be given
 N_INTENTS = 8  # requests of one look
@@ -182,6 +183,14 @@ REASONS = (
 STRANGER, MAKER, OWN, REPLAYED = range(4)
 
 
+# Who trades at the venue beside us. The crowd is everybody without a name: strangers, investors, recorded
+# orders. As a taker, we are the place of our order, and party p is -1 - p.
+CROWD = 0
+FIRST_MAKER = 1
+FIRST_RIVAL = FIRST_MAKER + N_MAKERS
+N_PARTIES = FIRST_RIVAL + N_RIVALS
+
+
 # ---------------------------------------------------------------------------------------------- tape
 TAPE_EVENT = table(
     ("time_ns", i8),
@@ -284,8 +293,21 @@ QUOTE = table(
 )
 LADDER = table(
     ("centre", i8),  # ticks the maker quotes around
+    ("reach", i8),  # ticks from there to its best bid and ask
     ("dirty", i8),  # a level may lack lots: the next refresh looks at every one
+    ("heard", i8),  # index of the newest external price it knows
+    ("told_ns", i8),  # when the last news sent to it arrives, where several makers share a wire
+    ("picked_off", i8),  # deals at a price that the external one was through
+    ("lesson", i8),  # the external price that will tell it of the first of these; FAR: none
+    ("wide_until_ns", i8),  # it has learned, and quotes wider
     ("slot", i8, (2, N_LADDER)),  # book slot of the level at price p: p % levels; 0 none
+)
+PARTY = table(  # what somebody beside us has traded; the crowd's deals with itself are left out
+    ("deals", i8),
+    ("lots", i8),
+    ("position", i8),  # lots, signed
+    ("cash", i8),  # units, no fees
+    ("edge", i8),  # units: its deals at the external price of their moment, less what they cost
 )
 ORDER_FLOW = table(
     ("at_ns", i8, (N_FLOWS,)),  # the last candidate of each kind: where its tape goes on
@@ -310,10 +332,11 @@ ORDER_FLOW = table(
 )
 VENUE = table(
     ("quote", QUOTE),
-    ("ladder", LADDER),
+    ("ladders", LADDER, (N_MAKERS,)),
+    ("parties", PARTY, (N_PARTIES,)),
     ("flow", ORDER_FLOW),
     ("updates", i8),  # changes of the touch
-    ("heard", i8),  # index of the newest external price the makers know
+    ("heard", i8),  # newest external price known there; what makers know is on their ladders
     ("trades", i8),  # trades between others
     ("rival_wins", i8),  # rivals' orders that traded
     ("rival_misses", i8),  # and those that came too late
@@ -564,6 +587,13 @@ FLOW_PARAMS = table(
     ("touch_orders", i8, (2,)),  # at the first bid, at the first ask when queues are laid
     ("depth_orders", i8, (N_DISTANCES,)),  # at the levels behind
 )
+LADDER_PARAMS = table(
+    ("count", i8),  # makers
+    ("late_ns", i8, (N_MAKERS,)),  # on top of what the market's lag is to each
+    ("refresh_ticks", i8, (N_MAKERS,)),  # how far the price it hears moves before it re-quotes
+    ("widen_ticks", i8),  # after being picked off
+    ("calm_ns", i8),  # and for how long
+)
 RIVAL_PARAMS = table(
     ("count", i8),
     ("edge_ticks", f8),  # how far beyond the touch the external price must be
@@ -633,6 +663,7 @@ PARAMS = table(
     ("venue", VENUE_PARAMS),
     ("flow", FLOW_PARAMS),
     ("intensity", INTENSITY_PARAMS),
+    ("makers", LADDER_PARAMS),
     ("rivals", RIVAL_PARAMS),
     ("delays", DELAY, (N_DELAYS,)),
     ("burst_memory_ns", f8),  # how long the return of late reaches back; 0: no delay has bursts

@@ -36,3 +36,11 @@ def transmit_drawn(state, params, on, which, cause, number, more_ns):
     if params.delays[which].free:
         return post_free(wire, now, ns + more_ns)
     return post(wire, now, ns + more_ns)
+
+
+@kernel
+def tell_px(message, now, cause, px):
+    """Write a message that tells an external price."""
+    message.info_ns = now
+    message.cause = cause
+    message.x = px

@@ -1,8 +1,4 @@
-"""What the tape's events do to the venue: a delayed copy, makers on a real book, a replayed book.
-
-A maker re-quotes a ladder of single orders around the external price it has just heard of. Between
-the move and that moment its old orders stand in the book, first come, first served: the race.
-"""
+"""What a venue does by itself: a delayed copy, the ladders of makers on a real book, a replayed book."""
 
 from __future__ import annotations
 
@@ -70,6 +66,19 @@ def read_touch(quote, book):
 
 
 @kernel
+def note_deal(party, side, px, lots, fair):
+    """Book one deal of somebody beside us; returns what it was worth, in units, at a fair price in 1/MONEY ticks."""
+    value = px * lots * t.MONEY
+    edge = side * (fair * lots - value)
+    party.deals += 1
+    party.lots += lots
+    party.position += side * lots
+    party.cash -= side * value
+    party.edge += edge
+    return edge
+
+
+@kernel
 def maker_hit(ladder, params, half, px, left):
     """A maker's order traded: the level is refilled at the next refresh."""
     ladder.dirty = 1
@@ -78,24 +87,30 @@ def maker_hit(ladder, params, half, px, left):
 
 
 @kernel
-def first_rung(params, half, centre):
-    """Lowest price the maker quotes on a side around `centre`; the others follow tick by tick."""
-    if half == 0:
-        return centre - params.half_spread_ticks - params.levels + 1
-    return centre + params.half_spread_ticks
+def rung_px(half, centre, away):
+    """The price on a side of `centre` that is `away` from it."""
+    return centre - away if half == 0 else centre + away
 
 
 @kernel
-def withdraw(ladder, book, params, centre):
-    """Cancel what the maker no longer wants once it quotes around `centre`.
+def first_rung(params, half, centre, reach):
+    """Lowest price a maker quotes on a side around `centre`; the others follow tick by tick."""
+    if half == 0:
+        return centre - reach - params.levels + 1
+    return centre + reach
+
+
+@kernel
+def withdraw(ladder, book, params, centre, reach):
+    """Cancel what a maker no longer wants once it quotes around `centre`, from `reach` ticks on.
 
     Levels still wanted stay, and keep their place in the queue; one that was hit is withdrawn too,
     and refilled at the back.
     """
     levels = params.levels
     for half in range(2):
-        first = first_rung(params, half, centre)
-        start = first_rung(params, half, ladder.centre)
+        first = first_rung(params, half, centre, reach)
+        start = first_rung(params, half, ladder.centre, ladder.reach)
         stop = start + levels
         if not ladder.dirty:  # only the prices that fall out of the ladder
             if first >= start:
@@ -114,33 +129,28 @@ def withdraw(ladder, book, params, centre):
 
 
 @kernel
-def rungs_to_fill(ladder, params, half, centre):
-    """The rungs, counted from the touch, that may lack an order after moving to `centre`: (from, to)."""
+def rungs_to_fill(ladder, params, half, centre, reach):
+    """The rungs, counted from the touch, that may lack an order after that move: (from, to)."""
     levels = params.levels
     if ladder.dirty:
         return 0, levels
     shift = centre - ladder.centre if half == 0 else ladder.centre - centre
+    shift += ladder.reach - reach
     if shift >= 0:
         return 0, min(shift, levels)
     return max(levels + shift, 0), levels
 
 
 @kernel
-def rung_px(params, half, centre, rung):
-    """Price of a rung."""
-    away = params.half_spread_ticks + rung
-    return centre - away if half == 0 else centre + away
-
-
-@kernel
-def rest_rung(venue, book, params, half, px, lots):
+def rest_rung(venue, book, params, maker, half, px, lots):
     """Rest what is left of a maker's new order."""
-    slot = add(book, half, px, lots, t.MAKER, px)
+    ladder = venue.ladders[maker]
+    slot = add(book, half, px, lots, t.MAKER, maker)
     if slot > 0:
-        venue.ladder.slot[half, px % params.levels] = slot
+        ladder.slot[half, px % params.levels] = slot
     else:
         venue.refused += 1
-        venue.ladder.dirty = 1
+        ladder.dirty = 1
 
 
 @kernel

@@ -51,12 +51,14 @@ class SyntheticTape:
         return self._drawn[asked]
 
     def _draw(self, params: np.record, state: Any) -> NDArray[Any]:
-        if params.venue.model not in (t.FLOW, t.INTENSITY):
+        if params.venue.model not in (t.FLOW, t.INTENSITY, t.MAKERS):
             return self._external(params.external, state.external, t.FAR)
-        rules = (params.flow if params.venue.model == t.FLOW else params.intensity).copy()
+        rules = (params.intensity if params.venue.model == t.INTENSITY else params.flow).copy()
         if rules.tobytes() != self._rules:
             self._rules = rules.tobytes()
             self._crowd = [source for source in self._sources(params, rules) if source.rate > 0]
+        if not self._crowd:
+            return self._external(params.external, state.external, t.FAR)
         return self._with_crowd(params.external, state["external"], state["venue"]["flow"]["at_ns"])
 
     def _sources(self, params: Any, rules: Any) -> list[Windowed]:

@@ -56,10 +56,11 @@ GROUPS = {
     ),
 }
 FOLDS = {
-    "Order flow": "flow.",
-    "Counterparties": "intensity.",
-    "Checks and guards": "risk.",
-    "Drills": "drills.",
+    "Makers and rivals": ("makers.", "rivals."),
+    "Order flow": ("flow.",),
+    "Counterparties": ("intensity.",),
+    "Checks and guards": ("risk.",),
+    "Drills": ("drills.",),
 }  # by section
 CUSTOM = "custom"
 

@@ -14,7 +14,8 @@ from lablib.config import SimConfig
 from lablib.engine import Simulation
 from lablib.kernels import tables as t
 from lablib.kernels.book import add, depth, match, open_book
-from lablib.kernels.exchange import requote, set_level
+from lablib.kernels.exchange import set_level
+from lablib.kernels.makers import requote
 from lablib.kernels.venue import (
     clear_replayed,
     copy_quote,
@@ -136,7 +137,8 @@ class Makers:
         self.book = self.state.book
 
     def hear(self, px: int) -> None:
-        requote(self.state, self.params, self.simulation._output, px, 1)
+        reach = self.params.venue.half_spread_ticks
+        requote(self.state, self.params, self.simulation._output, 0, px, reach, 1)
 
     def quotes(self) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         return levels(self.book, BID), levels(self.book, ASK)
@@ -256,7 +258,7 @@ class Recorded(Makers):
         self.book = self.state.book
         for slot in range(1, 7):
             self.book.orders[slot].owner = t.REPLAYED
-        self.state.venue.ladder.slot[:] = 0
+        self.state.venue.ladders[0].slot[:] = 0
 
     def shows(self, half: int, px: int, lots: int) -> None:
         set_level(self.state, self.params, self.simulation._output, half, px, lots)

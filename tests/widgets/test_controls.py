@@ -45,9 +45,10 @@ def test_every_field_with_a_range_gets_a_slider_with_its_help_and_range():
         assert ("next reset" in ALL[path].tooltip) is not info.json_schema_extra["live"]
 
 
-def test_every_check_guard_and_drill_that_is_on_or_off_gets_a_switch_with_its_help():
+def test_whatever_of_market_guards_and_drills_is_on_or_off_gets_a_switch_with_its_help():
     either = {path: info for path, info in fields() if info.annotation is bool}
-    assert SWITCHES.keys() == {path for path in either if path.startswith(("risk.", "drills."))}
+    sections = ("makers.", "risk.", "drills.")
+    assert SWITCHES.keys() == {path for path in either if path.startswith(sections)}
     for path, switch in SWITCHES.items():
         assert either[path].description in switch.tooltip
         assert path in switch.tooltip

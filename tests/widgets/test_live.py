@@ -195,7 +195,9 @@ def test_a_closed_lab_leaves_no_widget_open(monkeypatch, wire):
 
 def test_a_step_sends_little_and_ends_with_its_mark(lab, wire):
     lab.step(80)
-    lab._dashboard._drawn = [float("inf")] * len(lab._dashboard._slow)  # the slower panels have had their turn
+    lab._dashboard._drawn = [float("inf")] * len(
+        lab._dashboard._slow
+    )  # the slower panels have had their turn
     wire.clear()
     lab.view.push(lab.session.step())
     lab._draw()
