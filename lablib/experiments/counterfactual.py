@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lablib.attribution import parts_of
+from lablib.commands import Command
 from lablib.config import SimConfig
-from lablib.engine import Command, Market, Simulation, Strategy, as_config
+from lablib.engine import Market, Simulation, Strategy, as_config, open_orders, span_ns
 from lablib.errors import ConfigError
-from lablib.experiments.cell import span_ns
 from lablib.experiments.precision import standard_error
 from lablib.experiments.tables import structured
 from lablib.kernels import tables as t
@@ -196,7 +196,7 @@ class _Orders:
     @classmethod
     def of(cls, simulation: Simulation, until_ns: int) -> _Orders:
         last = simulation.advance(until_ns)
-        orders = np.concatenate((last.orders, simulation.open_orders()))
+        orders = np.concatenate((last.orders, open_orders(simulation.state)))
         orders = orders[orders["order_id"] > 0]  # what our own checks refused was never sent
         orders.sort(order="order_id")
         config, fills = simulation.config, last.fills
