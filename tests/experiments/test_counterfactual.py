@@ -10,7 +10,7 @@ from markets import MS, recorded
 from strategies import PLAIN
 
 from lablib import ConfigError, SimConfig, counterfactual, run, theory
-from lablib.experiments.counterfactual import _Orders
+from lablib.experiments.counterfactual import _Orders, _side_by_side
 from lablib.kernels import tables as t
 
 ENTRY = "latency.order_entry_ms"
@@ -90,6 +90,23 @@ def test_prices_are_compared_on_the_lots_that_both_have():
     assert orders.paid(np.array([10, 1, 0])).tolist() == [1_000, 7, 0]
 
 
+def one_order(*fills_of: tuple[int, int]) -> _Orders:
+    """A buy that took some lots at some ticks."""
+    fills = np.zeros(len(fills_of), t.FILL)
+    fills["lots"], fills["price_ticks"] = np.array(fills_of).T
+    lots = fills["lots"].sum(keepdims=True)
+    names = ("order_id", "lots", "filled", "price_px", "edge_bps", "pnl")
+    columns = dict(zip(names, (lots, lots, lots, lots / 1.0, lots / 1.0, lots / 1.0), strict=True))
+    return _Orders([(0, t.BUY, 0, 0, 0)], columns, fills, np.zeros(len(fills), np.int64))
+
+
+def test_a_larger_order_that_walks_further_is_no_worse_on_the_lots_that_both_have():
+    small, large = one_order((700, 100)), one_order((700, 100), (300, 101))
+    for pair in ((small, large), (large, small)):
+        (row,) = _side_by_side(*pair, 1.0)
+        assert (row["where"], row["gain"], row["gain_bps"]) == ("both", 0, 0)
+
+
 def test_a_level_that_is_gone_when_we_arrive_would_have_filled():
     """The venue's offers leave at 135 ms: at 130 there was something to buy, at 140 there is not."""
     gone = [(0, 9_999, 10_001), (135, 9_999, 10_001)]
@@ -99,6 +116,14 @@ def test_a_level_that_is_gone_when_we_arrive_would_have_filled():
     found = counterfactual({**SLOW, "strategy.exit": "never"}, 10, market=market)
     assert told(found.table, "where", "filled", "filled_earlier")[0] == ("both", 0, 500)
     assert found.summary()["filled_only_earlier"] == 1
+
+
+def test_two_orders_of_one_cause_are_told_apart_by_their_number():
+    """The drill sends every entry twice: two rows of one instant and side."""
+    config = {**SLOW, "strategy.exit": "never", "drills.duplicate_order": True}
+    found = counterfactual(config, 10, market=recorded(JUMP, UP, until_ms=160))
+    rows = told(found.table, "where", "looked_at", "side", "order_id", "order_id_earlier")
+    assert rows == [("both", 100 * MS, t.BUY, number, number) for number in (1, 2)]
 
 
 @pytest.mark.compiled

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from lablib import ConfigError, run
 from lablib.attribution import PARTS
-from lablib.widgets import markout_chart, waterfall
+from lablib.widgets import dashboard, markout_chart, waterfall
 from lablib.widgets.readouts import signed
 from lablib.widgets.waterfall import BARS, MarkoutChart, WaterfallChart
 
@@ -118,3 +120,13 @@ def test_without_fills_there_is_nothing_to_draw_and_no_error(wire):
 def test_what_is_no_run_is_named(draw):
     with pytest.raises(ConfigError, match=r"run: a finished run as lablib\.run makes it, got 'x'"):
         draw("x")
+
+
+def test_every_slower_panel_is_drawn_five_times_a_second_at_twenty_frames(lab, monkeypatch):
+    board, now, drawn = lab._dashboard, [1e9], []
+    monkeypatch.setattr(dashboard, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    board._slow = [lambda *words, k=k: drawn.append(k) for k in range(len(board._slow))]
+    for _ in range(20 * 10):
+        now[0] += 0.05
+        board.draw(lab.session.config, "running")
+    assert min(drawn.count(k) for k in range(len(board._slow))) >= 5 * 10 - 1
