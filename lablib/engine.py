@@ -164,6 +164,8 @@ class Simulation:
         self._rehearse()
         self._states = np.zeros(1, t.STATE)
         self._state: Any = self._states[0]
+        self._rules = np.zeros(1, t.PARAMS)
+        self._params: Any = self._rules[0]
         self._reader = FrameReader(self._states)
         self._tune(self.config)
         self._outputs = np.zeros(1, t.OUTPUT)
@@ -353,7 +355,7 @@ class Simulation:
 
     # ------------------------------------------------------------------------------------ machine
     def _tune(self, config: SimConfig) -> None:
-        self._params: Any = config.to_record()
+        self._rules[0] = config.to_record()
         self._params.key_low, self._params.key_high = delay_key(self.seed)
         self._reader.tune(self._params)
 
@@ -396,10 +398,10 @@ class Simulation:
     def _play(self, until_ns: int, last_source: int) -> None:
         while True:
             code = step.advance(
-                self._state,
-                self._params,
+                self._states,
+                self._rules,
                 self._tape,
-                self._output,
+                self._outputs,
                 until_ns,
                 last_source,
                 self.strategy.compiled,

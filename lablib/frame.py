@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import namedtuple
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -209,9 +210,14 @@ class FrameReader:
 
 def _whole(view: np.ndarray) -> Callable[[], Any]:
     """A function that reads the one record of `view` into a tuple with its field names."""
-    names = view.dtype.names or ()
-    record: Any = namedtuple("record", names)  # type: ignore[misc]
-    return lambda: record._make(view.item())
+    make = _tuple(view.dtype.names or ())._make
+    return lambda: make(view.item())
+
+
+@cache
+def _tuple(names: tuple[str, ...]) -> Any:
+    """A named tuple; to make one anew takes longer than a short run."""
+    return namedtuple("record", names)
 
 
 def _divergence(seen: Any) -> float:
