@@ -43,6 +43,7 @@ CASES: dict[str, tuple[str, float, dict[str, Any]]] = {
     "colo": ("colo", 1_000, {}),
     "cloud": ("cloud", 1_000, {}),
     "retail": ("retail", 1_000, {}),
+    "crowded": ("crowded", 400, {}),
     "recorded": (
         "classroom",
         1e6,  # to its end

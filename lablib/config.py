@@ -281,6 +281,7 @@ class FlowConfig(Section):
     The defaults are the rates per minute of Cont, Stoikov and Talreja (2010) for Sky Perfect
     Communications, read per second. The venue's price moves by this flow alone; where `follow_rate`
     is above 0, some strangers hear of the external price after `latency.market_lag_ms` and trade on it.
+    Where `makers.investors` is on, the same market orders come to venue model "makers".
     """
 
     limit_rates: Rates = Field(

@@ -188,6 +188,12 @@ def test_the_demo_counts_what_slower_orders_cost_on_the_same_market(capsys):
     assert first == {"order_entry_ms": 0, "fills": result["fills"], "pnl": result["pnl"]}
 
 
+@pytest.mark.parametrize("preset", ["flow", "crowded"])
+def test_a_run_on_a_crowd_s_book_is_told_in_words_too(capsys, preset):
+    assert main(["run", "--preset", preset, "--until", "500ms"]) == 0
+    assert "recorded market" not in capsys.readouterr().out
+
+
 def test_presets_are_listed_with_their_sources(capsys):
     assert main(["presets"]) == 0
     listing = capsys.readouterr().out

@@ -270,9 +270,9 @@ def test_the_fast_maker_takes_what_the_slow_one_has_left_standing_and_both_refil
 
 
 # ------------------------------------------------------------------------------------------------- races
-JUMPS = {  # one a second, many ticks wide; five prices a second, so that all is put back between them
+JUMPS = {  # one in ten seconds, many ticks wide; five prices a second, so that all is put back in between
     "external": {"model": "jumps", "volatility_bps": 0.0, "start_px": 100_000.0},
-    "external.jumps": {"per_hour": 3_600.0, "sd_bps": 1.0},
+    "external.jumps": {"per_hour": 360.0, "sd_bps": 1.0},
     "external.interval_ms": 200.0,
     "venue": {"model": "makers", "half_spread_ticks": 1, "levels": 1, "level_lots": 1},
     "strategy.name": "idle",
@@ -297,7 +297,7 @@ class TestRaces:
             },
             seed=3,
         )
-        simulation.play(races * SECOND + SECOND - 1)
+        simulation.play(races * 10 * SECOND)
         fast, slow, _ = simulation.parties()
         held = int(fast["picked_off"] + slow["picked_off"])
         assert abs(held - races) < 0.1 * races
@@ -318,7 +318,7 @@ class TestRaces:
             },
             seed=5,
         )
-        simulation.play(races * SECOND + SECOND - 1)
+        simulation.play(races * 10 * SECOND)
         maker, *them, _ = simulation.parties()
         venue = simulation._state.venue
         held = int(venue.rival_wins + venue.rival_misses) // rivals
