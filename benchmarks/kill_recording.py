@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import sys
 import tempfile
@@ -80,7 +81,7 @@ def go_on(path: Path, commands: list[tuple[int, str, float]], end_ns: int) -> st
 
 
 def main(count: int) -> int:
-    """Kill `count` times."""
+    """Kill until `count` recordings were under way when it came."""
     luck, seen = random.Random(1), Counter[str]()
     with tempfile.TemporaryDirectory() as folder:
         begun = time.monotonic()
@@ -88,9 +89,11 @@ def main(count: int) -> int:
         lasts_s = time.monotonic() - begun
         whole = open_run(Path(folder) / "whole")
         commands = [(c.t_ns, c.field, c.value) for c in whole.origin.commands]
-        for number in range(count):
+        number = 0
+        while seen["interrupted"] < count:
+            number += 1
             path = Path(folder) / f"{number}"
-            told_commands, told_rows = killed(path, luck.uniform(0, lasts_s))
+            told_commands, told_rows = killed(path, luck.uniform(0, 0.8 * lasts_s))
             if not path.exists():
                 seen["killed before there was a folder"] += 1
                 continue
@@ -101,7 +104,8 @@ def main(count: int) -> int:
             if record.status == "interrupted":
                 same = go_on(path, commands, whole.last.t_ns) == whole.digest
                 seen["went on to the same digest" if same else "went on to ANOTHER digest"] += 1
-    print(json.dumps({"killed": count, "run_s": round(lasts_s, 2), **seen}))
+            shutil.rmtree(path)
+    print(json.dumps({"killed": number, "run_s": round(lasts_s, 2), **seen}))
     bad = seen["answered and missing"] + seen["reported and missing"]
     return int(bad or seen["interrupted"] != seen["went on to the same digest"])
 

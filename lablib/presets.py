@@ -179,7 +179,7 @@ SCENARIOS: dict[str, Scenario] = {
         },
     ),
     "late_brakes": Scenario(
-        "Ten times leveraged with late orders and acknowledgements: the loss cap binds, and overshoots",
+        "Five times leveraged with late orders and acknowledgements: the loss cap binds, and overshoots",
         "With sane sizes a 2 % cap needs 40,000 losing trades; leverage makes the kill switch do its work.",
         {
             "external.volatility_bps": 60.0,
