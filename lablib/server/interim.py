@@ -1,12 +1,14 @@
-"""A session that knows its end and keeps its samples, until `lablib.session` does so itself."""
+"""A session that keeps its samples in memory and tells of every frame, for as long as it keeps no record."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from lablib.errors import LabError, SessionError
+from lablib.engine import Simulation
+from lablib.errors import LabError
 from lablib.frame import Frame
 from lablib.kernels import tables as t
 from lablib.session import Session
@@ -15,33 +17,32 @@ MOST_ROWS = 2_000_000  # samples of one run, some 180 MB
 
 
 class BoundedSession(Session):
-    """A session with `until`, `stop` and the rows of `samples`."""
+    """A session with the rows of `samples`, and with somebody who hears of every frame."""
+
+    on_frame: Callable[[Frame], None] | None = None
 
     def __init__(self, config: Any, *, until_ns: int, **options: Any) -> None:
-        self._until_ns = until_ns
-        self._parts: list[np.ndarray] = []
-        super().__init__(config, **options)
+        super().__init__(config, until=f"{until_ns}ns", **options)
 
     def samples(self) -> np.ndarray:
         """All samples so far."""
         return np.concatenate([np.zeros(0, t.SAMPLE), *self._parts])
 
-    def stop(self) -> None:
-        """End the run where it stands."""
-        if self._life in ("finished", "failed"):
-            raise SessionError(f"stop: the session is {self.state}")
-        self._life = "finished"
-
-    def _begin(self, config: Any, seed: int) -> None:
-        self._parts = []
-        super()._begin(config, seed)
-
-    def _move(self, dt_ns: int) -> Frame:
-        left = max(0, self._until_ns - self.simulation.now_ns)
-        frame = super()._move(min(dt_ns, left))
-        self._parts.append(frame.samples)
-        if sum(map(len, self._parts)) > MOST_ROWS:
+    def look(self) -> Frame:
+        """The present moment anew."""
+        frame = super().look()
+        if frame is not self._last:
+            self._last = frame
+            self._parts.append(frame.samples)
+            self._rows += frame.samples.size
+            if self.on_frame is not None:
+                self.on_frame(frame)
+        if self._rows > MOST_ROWS:
             raise LabError(f"samples: more than {MOST_ROWS} rows; set record.samples to false")
-        if self.simulation.now_ns >= self._until_ns:
-            self._life = "finished"
         return frame
+
+    def _begin(self, simulation: Simulation) -> None:
+        self._parts: list[np.ndarray] = []
+        self._rows = 0
+        self._last: Frame | None = None
+        super()._begin(simulation)

@@ -14,8 +14,9 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
+from lablib.commands import Command
 from lablib.config import SimConfig
-from lablib.engine import Command, Market, Simulation
+from lablib.engine import Market, Simulation
 from lablib.errors import ConfigError, LabError, SessionError
 from lablib.pace import Pace
 from lablib.server.interim import BoundedSession
@@ -55,9 +56,7 @@ class LiveRun:
     @property
     def session(self) -> BoundedSession:
         """The session it plays. Read only: everything else goes through `runner.ask`."""
-        session = self.runner.session
-        assert isinstance(session, BoundedSession)
-        return session
+        return self.runner.session
 
     @property
     def state(self) -> str:
@@ -266,7 +265,7 @@ class Manager:
 def _act(session: BoundedSession, verb: str) -> None:
     getattr(session, verb)()
     if verb in ("halt", "release") and session.state in ("running", "halted"):
-        session.advance(0)  # so that whoever asked sees what came of it
+        session.look()  # so that whoever asked sees what came of it
 
 
 def _change(session: BoundedSession, changes: Mapping[str, Any]) -> None:

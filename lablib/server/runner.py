@@ -21,7 +21,7 @@ from lablib.errors import SessionError
 from lablib.frame import Frame
 from lablib.kernels import tables as t
 from lablib.pace import Pace
-from lablib.session import Session
+from lablib.server.interim import BoundedSession
 
 CHUNK_S = 0.01  # a command waits no longer than this
 _TURN_S = 0.02  # between two chunks of a run that keeps pace with a clock
@@ -60,15 +60,16 @@ class Runner:
         Held while computing, so that a few processors are left to others.
     """
 
-    def __init__(self, session: Session, pace: Pace, *, slot: Turnstile) -> None:
+    def __init__(self, session: BoundedSession, pace: Pace, *, slot: Turnstile) -> None:
         self.session, self.pace = session, pace
         self.glimpses: deque[Glimpse] = deque(maxlen=GLIMPSES)
         self.overlooked = 0  # glimpses that nobody fetched in time
-        self.failure: str | None = None
+        self._failure: str | None = None
         self.chunks = 0
         self.digest: str | None = None  # of a run that has ended
         self._slot = slot
         self._shown = session.frame
+        session.on_frame = self._show
         self._asked: deque[tuple[Ask, Future[Any]]] = deque()
         self._change = threading.Condition()
         self._closing = False
@@ -80,6 +81,11 @@ class Runner:
     def start(self) -> None:
         """Begin to live; the session plays when it is told to."""
         self._thread.start()
+
+    @property
+    def failure(self) -> str | None:
+        """Why it failed, else None."""
+        return self._failure or self.session.failure
 
     @property
     def state(self) -> str:
@@ -121,7 +127,7 @@ class Runner:
                 elif self.session.state not in ENDED:
                     self._wait()
         except Exception as error:  # the run fails, with its reason; the server lives on
-            self.failure = f"{type(error).__name__}: {error}"
+            self._failure = f"{type(error).__name__}: {error}"
             logging.getLogger("lablib").exception("A run failed")
         else:
             self.digest = self.session.simulation.digest()
@@ -162,13 +168,12 @@ class Runner:
     def _advance(self, dt_ns: int) -> None:
         with self._slot:
             begun = time.perf_counter()
-            frame = self.session.advance(dt_ns)
+            self.session.advance(dt_ns)
             took_s = time.perf_counter() - begun
         if dt_ns == self._chunk_ns or took_s > CHUNK_S:
             change = min(2.0, max(0.25, CHUNK_S / max(took_s, 1e-6)))
             self._chunk_ns = min(max(int(dt_ns * change), t.NS_PER_MS), _LONGEST_CHUNK_NS)
         self.chunks += 1
-        self._show(frame)
 
     def _show(self, frame: Frame) -> None:
         if frame is self._shown:
