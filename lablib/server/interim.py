@@ -20,6 +20,7 @@ class BoundedSession(Session):
     """A session with the rows of `samples`, and with somebody who hears of every frame."""
 
     on_frame: Callable[[Frame], None] | None = None
+    _last: Frame | None = None
 
     def __init__(self, config: Any, *, until_ns: int, **options: Any) -> None:
         super().__init__(config, until=f"{until_ns}ns", **options)
@@ -44,5 +45,5 @@ class BoundedSession(Session):
     def _begin(self, simulation: Simulation) -> None:
         self._parts: list[np.ndarray] = []
         self._rows = 0
-        self._last: Frame | None = None
+        self._last = None
         super()._begin(simulation)

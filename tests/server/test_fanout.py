@@ -17,6 +17,7 @@ from lablib.server import fanout
 from lablib.server.fanout import QUEUE, STALLED_S, TICK_S, Body, Hub, Viewer, text_frame
 from lablib.server.manager import LimitError, Manager
 from lablib.server.models import StartRun
+from lablib.server.warm import exercise
 
 LATE = {"latency.order_entry_ms": 300, "strategy.threshold": 0.001}  # loses
 
@@ -167,7 +168,7 @@ def test_telling_begins_again_when_it_breaks_and_says_so(monkeypatch, caplog):
 
 @pytest.fixture
 def manager():
-    manager = Manager()
+    manager = Manager(warm=exercise)
     yield manager
     manager.close()
 
@@ -178,6 +179,7 @@ def played(manager: Manager, hub: Hub, **asked) -> dict[str, object]:
     while run.runner.digest is None:
         assert run.runner.failure is None
         hub.tick()
+        time.sleep(0.002)  # a cold run compiles meanwhile
     hub.tick()
     return {"digest": run.runner.digest, "run_id": run.id}
 
