@@ -23,7 +23,7 @@ from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 from tornado.websocket import websocket_connect
 
 from lablib.cli import main
-from lablib.server import voila_app
+from lablib.server import warm
 from lablib.server.doors import GuardedApplication
 
 TOKEN = "opensesame"
@@ -132,7 +132,17 @@ def test_the_kernel_is_the_interpreter_that_serves_and_not_the_decoy(page, serve
     assert "widget-view" in page.text
 
 
-def test_the_root_leads_to_the_live_lab_and_keeps_the_scenario(server):
+def test_the_root_shows_every_dashboard_and_each_link_leads_to_one(server, root):
+    reply = server.enter("/")
+    assert reply.status == 200
+    links = re.findall(r'href="(/voila/render/[^"]+)"', reply.text)
+    apps = {f"/voila/render/{path.name}" for path in root.glob("apps/*.ipynb")}
+    assert len(links) == len(apps)
+    assert set(links) == apps
+    assert TOKEN not in reply.text
+
+
+def test_a_scenario_in_the_address_leads_to_the_live_lab(server):
     reply = server.enter("/?preset=stress&seed=3")
     assert (reply.status, reply.headers["Location"]) == (302, f"{PAGE}?preset=stress&seed=3")
 
@@ -231,7 +241,7 @@ def test_the_log_holds_no_token(server):
 def test_what_is_compiled_ahead_is_the_package_that_serves(tmp_path, monkeypatch):
     (tmp_path / "lablib.py").write_text("raise SystemExit('another lablib, in this folder')")
     monkeypatch.chdir(tmp_path)
-    assert voila_app._compile().communicate() == (None, "")
+    assert warm.compiling().communicate() == (None, "")
 
 
 def test_an_empty_token_is_refused(capsys):

@@ -7,9 +7,12 @@ change neither template nor theme, see neither sources nor tracebacks.
 
 from __future__ import annotations
 
+import json
 import logging
+import re
+from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, unquote, urlencode
 
 import tornado.httputil
 import tornado.web
@@ -18,7 +21,8 @@ from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import url_path_join
 from traitlets.config import Config
-from voila.static_file_handler import AllowListFileHandler
+from voila.static_file_handler import AllowListFileHandler, TemplateStaticFileHandler
+from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 
 HOME = "live.ipynb"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -56,14 +60,45 @@ def shut_doors() -> Config:
 
 
 class Home(JupyterHandler):
-    """The root leads to the live lab; a scenario in the address goes along."""
+    """The landing page; with a scenario in the address, the way to the live lab."""
 
     @tornado.web.authenticated
     def get(self) -> None:
-        """Redirect; the token stays in the address for clients that keep no cookies."""
-        page = url_path_join(self.base_url, "voila/render", HOME)
-        query = urlencode(self.request.query_arguments, doseq=True)
-        self.redirect(f"{page}?{query}" if query else page)
+        """Show the dashboards, or redirect; the token stays in the address for clients without cookies."""
+        if set(self.request.query_arguments) - {"token"}:
+            page = url_path_join(self.base_url, "voila/render", HOME)
+            query = urlencode(self.request.query_arguments, doseq=True)
+            self.redirect(f"{page}?{query}")
+            return
+        template = self.settings["voila_jinja2_env"].get_template("home.html")
+        self.finish(template.render(base_url=self.base_url, apps=self.settings["lablib_apps"]))
+
+
+def dashboards(folder: Path) -> list[dict[str, str]]:
+    """The notebooks of a folder as the landing page shows them: those it has words for come first."""
+    names = sorted(path.stem for path in folder.glob("*.ipynb"))
+    ordered = [name for name in _WORDS if name in names]
+    ordered += [name for name in names if name not in _WORDS]
+    shown = []
+    for name in ordered:
+        notebook = json.loads((folder / f"{name}.ipynb").read_text(encoding="utf-8"))
+        title = notebook["metadata"].get("title", name).rpartition(": ")[2]
+        words = _WORDS.get(name, (title[:1].upper() + title[1:], ""))
+        shown.append({"name": name, "title": words[0], "text": words[1]})
+    return shown
+
+
+_WORDS = {
+    "live": (
+        "The live lab",
+        "One market that runs, all of it in sight, every setting under your hand.",
+    ),
+    "frontier": ("The frontier", "Two settings swept against each other: where the edge ends."),
+    "drills": ("Drills", "Break something and watch what stops the loss, and when."),
+    "replay": ("Replay", "Open a record, play it, compare two, verify it to the byte."),
+    "recorded": ("Recorded markets", "Real data, with your own latency on top."),
+    "watch": ("Watch", "A run of this server, for as many as want to look."),
+}
 
 
 class PrivateFiles(JupyterHandler, AllowListFileHandler):
@@ -72,11 +107,49 @@ class PrivateFiles(JupyterHandler, AllowListFileHandler):
     write_error = tornado.web.RequestHandler.write_error
 
 
+def climbs(path: str) -> bool:
+    """Whether a path could mean another folder than it says, read once or twice decoded.
+
+    >>> climbs("/voila/files/public/live.png"), climbs("/voila/files/%252e%252e/x")
+    (False, True)
+    """
+    plain = unquote(unquote(path))
+    odd = "\\" in plain or "//" in plain or any(ord(sign) < 32 for sign in plain)
+    return odd or ".." in plain.split("/")
+
+
+class PrivateTemplates(TemplateStaticFileHandler):
+    """Voilà's template files; an address that is none is not found, rather than a fault."""
+
+    def parse_url_path(self, path: str) -> str:
+        """The path below the template's folder."""
+        if not re.fullmatch(r"[\w.-]+/static/.+", path):
+            raise tornado.web.HTTPError(404)
+        found: str = super().parse_url_path(path)
+        return found
+
+
+class CarefulSocket(VoilaKernelWebsocketHandler):
+    """A kernel's socket whose other side chose the old protocol cannot stop the server.
+
+    Voilà reads every binary message as one of the new protocol; in the old one the same eight bytes
+    say something else, and it would count to some 10**16 on the event loop, for everybody.
+    """
+
+    def write_message(self, message: Any, binary: bool = False) -> Any:
+        """Send, and look into a message only where it is what it is taken for."""
+        is_old = isinstance(message, bytes) and self.selected_subprotocol is None
+        if not is_old:
+            return super().write_message(message, binary)
+        return super(VoilaKernelWebsocketHandler, self).write_message(message, binary)
+
+
 class GuardedApplication(tornado.web.Application):
     """Looks at every request before a handler is chosen.
 
-    A foreign Host header is refused (DNS rebinding). Once its arguments are read, the token leaves
-    the address, so that neither a log line nor the environment of a kernel can hold it.
+    A foreign Host header is refused (DNS rebinding), and a path that climbs is not found. Once its
+    arguments are read, the token leaves the address, so that neither a log line nor the environment of
+    a kernel can hold it.
     """
 
     def find_handler(self, request: tornado.httputil.HTTPServerRequest, **options: Any) -> Any:
@@ -86,6 +159,10 @@ class GuardedApplication(tornado.web.Application):
             logging.getLogger("lablib").warning("Host %r refused; --allow-host names it", name)
             return self.get_handler_delegate(
                 request, tornado.web.ErrorHandler, {"status_code": 403}
+            )
+        if climbs(request.path):
+            return self.get_handler_delegate(
+                request, tornado.web.ErrorHandler, {"status_code": 404}
             )
         words = parse_qsl(request.query, keep_blank_values=True)
         request.query = urlencode([word for word in words if word[0] != "token"])

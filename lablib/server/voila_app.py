@@ -1,4 +1,4 @@
-"""`lablib serve`: the dashboards in a hardened Voilà.
+"""`lablib serve`: the dashboards in a hardened Voilà, and the interface for programs beside them.
 
 A token is always needed, and no configuration file is read that could loosen what `doors` shuts. What
 a page may do to the simulation is decided in its kernel, not here.
@@ -12,8 +12,6 @@ import logging
 import os
 import secrets
 import socket
-import subprocess
-import sys
 import tempfile
 import webbrowser
 from collections.abc import Sequence
@@ -24,23 +22,32 @@ from urllib.parse import urlencode
 
 import tornado.ioloop
 from jupyter_server.log import log_request
+from jupyter_server.utils import url_path_join
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from traitlets import Bool, List, Unicode
 from voila.app import Voila
-from voila.static_file_handler import AllowListFileHandler
+from voila.static_file_handler import AllowListFileHandler, TemplateStaticFileHandler
 from voila.tornado.contentshandler import VoilaContentsHandler
+from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 from voila.tornado.treehandler import TornadoVoilaTreeHandler
 
-from lablib.errors import ConfigError, LabError
+from lablib.errors import ConfigError
+from lablib.server import warm
 from lablib.server.doors import (
     HOME,
     LOOPBACK,
+    CarefulSocket,
     GuardedApplication,
     Home,
     PrivateFiles,
+    PrivateTemplates,
+    dashboards,
     shut_doors,
 )
+from lablib.server.handlers import default_handlers
+from lablib.server.roles import TwoTokens
+from lablib.server.service import SETTING, LabService
 
 PORT = 8866
 TEMPLATES = Path(__file__).parent / "templates"
@@ -61,6 +68,7 @@ class LabVoila(Voila):
     name = "lablib"
     hosts = List(Unicode(), help="Host names a browser may use, besides those of this computer.")
     show_token = Bool(True, help="Print the address with the token in it.")
+    viewer_token = Unicode(help="Token that reads and changes nothing.")
 
     def _config_file_paths_default(self) -> list[str]:
         return []
@@ -82,18 +90,27 @@ class LabVoila(Voila):
         settings["allow_remote_access"] = self.ip not in LOOPBACK  # Jupyter's own Host check
         settings["local_hostnames"] = list(settings["lablib_hosts"])
         settings["log_function"] = log_request  # leaves tokens out of the log
+        self.service = LabService(lambda: None, parent=self, viewer_token=self.viewer_token)
+        settings[SETTING] = self.service
+        settings["lablib_apps"] = dashboards(Path(self.root_dir))
+        settings["identity_provider"].viewer_token = self.service.viewer_token
         return settings
 
     def init_handlers(self) -> list[Any]:
         """Voilà's handlers without its file browser, with ours where ours are stricter."""
-        swaps = {AllowListFileHandler: PrivateFiles}
+        swaps = {
+            AllowListFileHandler: PrivateFiles,
+            TemplateStaticFileHandler: PrivateTemplates,
+            VoilaKernelWebsocketHandler: CarefulSocket,
+        }
         gone = (TornadoVoilaTreeHandler, VoilaContentsHandler)
         kept = [
             (path, swaps.get(kind, kind), *rest)
             for path, kind, *rest in super().init_handlers()
             if kind not in gone
         ]
-        return [(self.server_url, Home), *kept]
+        ours = [(url_path_join(self.server_url, path), kind) for path, kind in default_handlers]
+        return [(self.server_url, Home), *ours, *kept]
 
     def start(self) -> None:
         """Serve until stopped."""
@@ -107,6 +124,7 @@ class LabVoila(Voila):
         except KeyboardInterrupt:
             print("\nStopped.", flush=True)
         finally:
+            self.service.close()
             self.stop()
 
     def listen(self) -> None:
@@ -114,6 +132,8 @@ class LabVoila(Voila):
         sockets = self._bind()
         HTTPServer(self.app).add_sockets(sockets)
         self.port = sockets[0].getsockname()[1]
+        name = "127.0.0.1" if self.ip in ("0.0.0.0", "::", "localhost") else self.ip
+        self.service.tell_kernels(self._url_at(name))
         shown = self.address() if self.show_token else f"{self.address('')} (log in with the token)"
         print(f"The live lab is at\n\n    {shown}\n\nCtrl-C stops it.", flush=True)
         if self.open_browser:
@@ -131,11 +151,14 @@ class LabVoila(Voila):
 
     def address(self, token: str | None = None) -> str:
         """Where a browser finds the lab; with our token unless told otherwise."""
-        name = f"[{self.ip}]" if ":" in self.ip else self.ip
-        name = socket.gethostname() if self.ip in ("0.0.0.0", "::") else name
+        name = socket.gethostname() if self.ip in ("0.0.0.0", "::") else self.ip
         token = self.token if token is None else token
         query = f"?{urlencode({'token': token})}" if token else ""
-        return f"http://{name}:{self.port}{self.base_url}{query}"
+        return f"{self._url_at(name)}{query}"
+
+    def _url_at(self, name: str) -> str:
+        host = f"[{name}]" if ":" in name else name
+        return f"http://{host}:{self.port}{self.base_url}"
 
     def launch_browser(self) -> None:
         """Open the lab through a file only we can read: an argument would show the token to all."""
@@ -152,6 +175,7 @@ def serve(
     port: int | None = None,
     ip: str = "127.0.0.1",
     token: str | None = None,
+    viewer_token: str | None = None,
     hosts: Sequence[str] = (),
     open_browser: bool = True,
 ) -> None:
@@ -165,6 +189,9 @@ def serve(
         Address to listen on. Off loopback the connection is plain text: put TLS in front.
     token
         What a visitor must know; None takes `JUPYTER_TOKEN` or makes a random one.
+    viewer_token
+        What those must know who may look and change nothing; None takes `LABLIB_VIEWER_TOKEN`, or
+        makes a random one that the dashboards use among themselves.
     hosts
         Further names under which browsers may reach this server.
     open_browser
@@ -174,16 +201,26 @@ def serve(
     show_token = token is not None or inherited is None
     if token is None:
         token = secrets.token_urlsafe(24) if inherited is None else inherited
-    if not token.strip():
-        raise ConfigError(f"token: {token!r} would let everybody in; leave it out for a random one")
+    viewing = os.environ.pop("LABLIB_VIEWER_TOKEN", None) if viewer_token is None else viewer_token
+    for name, value in (("token", token), ("viewer token", viewing)):
+        if value is not None and not value.strip():
+            raise ConfigError(
+                f"{name}: {value!r} would let everybody in; leave it out for a random one"
+            )
+    if token == viewing:
+        raise ConfigError("viewer token: the same as the token, and viewers could change runs")
     _share_checkout()
-    _wait(_compile())  # before Voilà takes over SIGTERM: it needs a loop to answer it
+    # Before Voilà takes over SIGTERM: it needs a loop to answer it.
+    warm.wait(warm.compiling())
+    warm.exercise()
     app = LabVoila.instance(  # the instance: what fails in a page is logged by it
         config=shut_doors(),
         port=PORT if port is None else port,
         port_retries=50 if port is None else 0,
         ip=ip,
         token=token,
+        viewer_token=viewing or "",
+        identity_provider_class=TwoTokens,
         hosts=list(hosts),
         show_token=show_token,
         open_browser=open_browser,
@@ -200,26 +237,3 @@ def _share_checkout() -> None:
     if (root / "pyproject.toml").is_file():
         paths = [str(root), *filter(None, [os.environ.get("PYTHONPATH")])]
         os.environ["PYTHONPATH"] = os.pathsep.join(paths)
-
-
-def _compile() -> subprocess.Popen[str]:
-    """Fill the kernels' cache in another process, so that the first page need not."""
-    code = "import lablib; lablib.run(until='1s')"
-    return subprocess.Popen(
-        [sys.executable, "-P", "-c", code],  # -P: the package that serves, not one in this folder
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def _wait(compiling: subprocess.Popen[str]) -> None:
-    try:
-        _, errors = compiling.communicate(timeout=3)
-    except subprocess.TimeoutExpired:
-        print(
-            "Compiling the engine for this computer; only the first start waits.", file=sys.stderr
-        )
-        _, errors = compiling.communicate()
-    if compiling.returncode:
-        raise LabError(f"the engine does not start: {errors.strip().rpartition(chr(10))[2]}")

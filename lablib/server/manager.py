@@ -1,0 +1,283 @@
+"""The runs of one server, by id: how many there may be, what may be done to them, what becomes of old ones.
+
+Knows no HTTP. What takes longer than a moment is a future.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+from lablib.commands import Command
+from lablib.config import SimConfig
+from lablib.engine import Market, Simulation
+from lablib.errors import ConfigError, LabError, SessionError
+from lablib.pace import Pace
+from lablib.server.interim import BoundedSession
+from lablib.server.models import ResetRun, StartRun, config_of, leaves, until_ns
+from lablib.server.runner import Runner, Turnstile
+
+VERBS = ("pause", "resume", "step", "stop", "halt", "release")
+
+
+class NoRunError(LabError):
+    """No run has that id, or no run is there at all."""
+
+
+class LimitError(LabError):
+    """A limit of this server is reached."""
+
+
+@dataclass
+class LiveRun:
+    """A run of this server: what was asked for, and the thread that plays it."""
+
+    id: str
+    seed: int
+    until_ns: int
+    speed: float | str
+    market: str
+    begun: float = field(default_factory=time.time)
+    _runner: Runner | None = None
+
+    @property
+    def runner(self) -> Runner:
+        """The thread that plays it."""
+        if self._runner is None:
+            raise AssertionError("a run is listed only when it is whole")
+        return self._runner
+
+    @property
+    def session(self) -> BoundedSession:
+        """The session it plays. Read only: everything else goes through `runner.ask`."""
+        return self.runner.session
+
+    @property
+    def state(self) -> str:
+        """created, running, paused, finished, halted or failed."""
+        return self.runner.state
+
+
+class Manager:
+    """Runs by id.
+
+    Parameters
+    ----------
+    max_runs
+        Runs that may be under way at once.
+    keep_runs
+        Ended runs that can still be read; the oldest goes first.
+    markets
+        Recorded markets by name, each loaded when it is first asked for.
+    warm
+        Called once, on a thread, before the first run: compiles what has to be compiled.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_runs: int = 4,
+        keep_runs: int = 16,
+        markets: Mapping[str, Callable[[], Market]] | None = None,
+        warm: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.max_runs, self.keep_runs = max_runs, keep_runs
+        self.refused = 0  # runs that were one too many
+        self.started = 0
+        self._markets = dict(markets or {})
+        self._loaded: dict[str, Market] = {}
+        self._runs: dict[str, LiveRun] = {}
+        self._lock = threading.Lock()
+        self._coming = 0  # runs that are being made
+        self._next: SimConfig | None = None  # of the next run, where it was set
+        self._slot = Turnstile(max(1, (os.cpu_count() or 2) - 1))
+        self._warm, self._warmed = warm, threading.Lock()
+        self._is_warm = False
+
+    # ------------------------------------------------------------------------------------ reading
+    def __iter__(self) -> Any:
+        """Runs, the oldest first."""
+        return iter(list(self._runs.values()))
+
+    def __getitem__(self, run_id: str) -> LiveRun:
+        """The run of that id.
+
+        Raises
+        ------
+        NoRunError
+            When there is none.
+        """
+        run = self._runs.get(run_id)
+        if run is None:
+            raise NoRunError(f"runs: no run {run_id[:40]!r}")
+        return run
+
+    @property
+    def newest(self) -> LiveRun:
+        """The run that was started last."""
+        runs = list(self._runs.values())
+        if not runs:
+            raise NoRunError("runs: none was started yet")
+        return runs[-1]
+
+    @property
+    def config(self) -> SimConfig:
+        """Of the newest run, or of the next one where it was set since."""
+        if self._next is not None:
+            return self._next
+        return self.newest.session.config if self._runs else SimConfig()
+
+    @property
+    def under_way(self) -> int:
+        """Runs that have not ended."""
+        return sum(not run.runner.ended for run in self)
+
+    @property
+    def markets(self) -> list[str]:
+        """Names of the recorded markets."""
+        return sorted(self._markets)
+
+    # ------------------------------------------------------------------------------------- acting
+    def create(self, asked: StartRun) -> LiveRun:
+        """Start a run. Takes a moment, and where the kernels are cold many: not for an event loop.
+
+        Raises
+        ------
+        ConfigError
+            What cannot be simulated.
+        LimitError
+            `max_runs` are under way.
+        """
+        config = config_of(asked.config, self._next if asked.config == {} else None)
+        market = self._market(asked.market)
+        self._reserve()
+        try:
+            self._be_warm()
+            run = LiveRun(
+                id=secrets.token_hex(6),
+                seed=asked.seed,
+                until_ns=until_ns(asked.until),
+                speed=asked.speed,
+                market=asked.market,
+            )
+            run._runner = self._runner(run, config, market, start=asked.start)
+            with self._lock:
+                self._runs[run.id] = run
+                self._next = None
+                self.started += 1
+        finally:
+            with self._lock:
+                self._coming -= 1
+        self._forget_oldest()
+        run.runner.start()
+        return run
+
+    def act(self, run_id: str, verb: str) -> Future[Any]:
+        """Do one of `VERBS` to a run; the future tells when it is done or why it was refused."""
+        return self[run_id].runner.ask(lambda session: _act(session, verb))
+
+    def reset(self, run_id: str, asked: ResetRun) -> Future[Any] | None:
+        """Have a run begin again, as created; one that has ended gets a new thread, and None is returned."""
+        run = self[run_id]
+        config = None if asked.config is None else config_of(asked.config)
+        if asked.seed is not None:
+            run.seed = asked.seed
+        if not run.runner.ended:
+            return run.runner.ask(lambda session: session.reset(config, asked.seed))
+        self._reserve()
+        try:
+            config = config or run.session.config
+            run._runner = self._runner(run, config, run.session.market, start=False)
+        finally:
+            with self._lock:
+                self._coming -= 1
+        run.runner.start()
+        return None
+
+    def change(self, run_id: str, changes: Mapping[str, Any]) -> Future[Any]:
+        """Change fields of a run's config: all of them or, where one is refused, none."""
+        run = self[run_id]
+        return run.runner.ask(lambda session: _change(session, changes))
+
+    def configure(self, changes: Mapping[str, Any]) -> Future[Any]:
+        """Change fields of the newest run's config, or of the next run's where none is under way."""
+        if self._runs and self._next is None and not self.newest.runner.ended:
+            return self.change(self.newest.id, changes)
+        done: Future[Any] = Future()
+        self._next = config_of(changes, self.config)
+        done.set_result(None)
+        return done
+
+    def close(self) -> None:
+        """End every run."""
+        for run in self:
+            run.runner.close(timeout=5)
+
+    # -------------------------------------------------------------------------------------- inside
+    def _runner(
+        self, run: LiveRun, config: SimConfig, market: Market | None, *, start: bool
+    ) -> Runner:
+        session = BoundedSession(config, seed=run.seed, market=market, until_ns=run.until_ns)
+        if start:
+            session.start()
+        pace = Pace(None if isinstance(run.speed, str) else run.speed)
+        return Runner(session, pace, slot=self._slot)
+
+    def _reserve(self) -> None:
+        with self._lock:
+            if self.under_way + self._coming >= self.max_runs:
+                self.refused += 1
+                raise LimitError(
+                    f"runs: {self.under_way} are under way, and this server has room for"
+                    f" {self.max_runs}; stop one first"
+                )
+            self._coming += 1
+
+    def _forget_oldest(self) -> None:
+        with self._lock:
+            ended = [run.id for run in self._runs.values() if run.runner.ended]
+            for run_id in ended[: max(0, len(ended) - self.keep_runs)]:
+                del self._runs[run_id]
+
+    def _market(self, name: str) -> Market | None:
+        if not name:
+            return None
+        if name not in self._markets:
+            known = ", ".join(self.markets) or "none"
+            raise ConfigError(f"market: no recorded market {name!r} on this server; known: {known}")
+        if name not in self._loaded:
+            self._loaded[name] = self._markets[name]()
+        return self._loaded[name]
+
+    def _be_warm(self) -> None:
+        with self._warmed:
+            if not self._is_warm:
+                self._warm()
+                self._is_warm = True
+
+
+def _act(session: BoundedSession, verb: str) -> None:
+    getattr(session, verb)()
+    if verb in ("halt", "release") and session.state in ("running", "halted"):
+        session.look()  # so that whoever asked sees what came of it
+
+
+def _change(session: BoundedSession, changes: Mapping[str, Any]) -> None:
+    """On the run's thread: what has not moved yet simply gets another scenario, the rest is commands."""
+    config = config_of(changes, session.config)
+    if session.state == "created" and not session.commands and session.frame.t_ns == 0:
+        session.reset(config)
+        return
+    if session.state in ("finished", "failed"):
+        raise SessionError(f"config: the run is {session.state}")
+    asked = [Command(0, "set", path, value) for path, value in leaves(changes)]
+    market = session.market
+    Simulation(session.config, market=market, commands=asked)  # refuses all of them or none
+    for command in asked:
+        session.set(command.field, command.value)

@@ -1,0 +1,77 @@
+"""The interface's own knobs, and what they make: one manager and one hub for a whole server."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from traitlets import Dict, Int, Unicode, default, validate
+from traitlets.config import Configurable
+
+from lablib.engine import Market
+from lablib.errors import ConfigError
+from lablib.server.fanout import Hub
+from lablib.server.manager import Manager
+from lablib.server.warm import warm_up
+
+SETTING = "lablib_service"  # where tornado's settings hold it
+
+
+class LabService(Configurable):
+    """What a server has room for, and who may look."""
+
+    max_runs = Int(4, min=1, help="Runs that may be under way at once.").tag(config=True)
+    keep_runs = Int(16, min=0, help="Ended runs that can still be read.").tag(config=True)
+    max_viewers = Int(200, min=1, help="WebSockets that may be open at once.").tag(config=True)
+    viewer_token = Unicode(help="Token that reads and changes nothing; random unless given.").tag(
+        config=True
+    )
+    markets = Dict(
+        help="Recorded markets by name: [leader file, follower file]. Clients see the names alone."
+    ).tag(config=True)
+
+    def __init__(self, warm: Callable[[], None] = warm_up, **options: Any) -> None:
+        super().__init__(**options)
+        if not self.viewer_token:
+            self.viewer_token = secrets.token_urlsafe(24)
+        self.manager = Manager(
+            max_runs=self.max_runs,
+            keep_runs=self.keep_runs,
+            markets={name: _loader(name, files) for name, files in self.markets.items()},
+            warm=warm,
+        )
+        self.hub = Hub(self.manager, max_viewers=self.max_viewers)
+
+    @validate("viewer_token")
+    def _trim(self, proposal: Any) -> str:
+        return str(proposal["value"]).strip()
+
+    @default("viewer_token")
+    def _from_environment(self) -> str:
+        return os.environ.pop("LABLIB_VIEWER_TOKEN", "")  # kernels inherit the rest
+
+    def tell_kernels(self, url: str) -> None:
+        """Leave to the kernels of this server's pages where it is and a token to look with, no more."""
+        os.environ["LABLIB_API_URL"] = f"{url}lablib/api"
+        os.environ["LABLIB_VIEWER_TOKEN"] = self.viewer_token
+
+    def close(self) -> None:
+        """End every run and stop telling of them."""
+        self.hub.close()
+        self.manager.close()
+
+
+def _loader(name: str, files: Any) -> Callable[[], Market]:
+    if len(files) != 2:
+        raise ConfigError(f"markets: {name} needs a leader's and a follower's file, got {files!r}")
+    leader, follower = (Path(file) for file in files)
+
+    def load() -> Market:
+        from lablib.tape.recorded import load_pair
+
+        return load_pair(leader, follower)
+
+    return load

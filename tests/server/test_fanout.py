@@ -1,0 +1,238 @@
+"""Viewers by themselves: who is told what, and what becomes of one who does not read."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from concurrent.futures import Future
+
+import numpy as np
+import pytest
+
+import lablib as lab
+from lablib.kernels import tables as t
+from lablib.server import fanout
+from lablib.server.fanout import QUEUE, STALLED_S, TICK_S, Body, Hub, Viewer, text_frame
+from lablib.server.manager import LimitError, Manager
+from lablib.server.models import StartRun
+from lablib.server.warm import exercise
+
+LATE = {"latency.order_entry_ms": 300, "strategy.threshold": 0.001}  # loses
+
+
+class Wire:
+    """A connection whose other side may stop reading."""
+
+    def __init__(self) -> None:
+        self.reads, self.closed = True, False
+        self.frames: list[bytes] = []
+        self._kept: Future[None] | None = None
+
+    def write(self, data: bytes) -> Future[None]:
+        self.frames.append(data)
+        done: Future[None] = Future()
+        if self.reads:
+            done.set_result(None)
+        else:
+            self._kept = done
+        return done
+
+    def writing(self) -> bool:
+        return self._kept is not None
+
+    def close(self) -> None:
+        self.closed = True
+
+    def read_on(self) -> None:
+        self.reads = True
+        kept, self._kept = self._kept, None
+        kept.set_result(None)
+
+    def told(self) -> list[dict[str, object]]:
+        return [json.loads(frame[frame.index(b"{") :]) for frame in self.frames]
+
+
+def body(number: int) -> Body:
+    return Body(f'"number":{number}}}')
+
+
+def test_a_viewer_who_reads_gets_everything_at_once():
+    wire = Wire()
+    viewer = Viewer(wire, "events")
+    for number in range(3):
+        viewer.offer(body(number))
+    assert wire.told() == [{"dropped": 0, "number": number} for number in range(3)]
+    assert (viewer.sent, viewer.dropped, viewer.stalled_s()) == (3, 0, 0.0)
+
+
+def test_a_viewer_who_does_not_read_loses_the_oldest_and_is_told_how_many():
+    wire = Wire()
+    viewer = Viewer(wire, "events")
+    wire.reads = False
+    for number in range(1 + QUEUE + 5):
+        viewer.offer(body(number))
+    assert wire.told() == [{"dropped": 0, "number": 0}]  # one in the connection, the rest waits
+    assert viewer.dropped == 5
+    wire.read_on()
+    viewer.offer(body(99))
+    late = [{"dropped": 5, "number": number} for number in (*range(6, 6 + QUEUE), 99)]
+    assert wire.told() == [{"dropped": 0, "number": 0}, *late]
+
+
+def test_what_waits_for_a_stalled_viewer_is_bounded_however_long_it_stalls():
+    wire = Wire()
+    viewer = Viewer(wire, "events")
+    wire.reads = False
+    for number in range(10_000):
+        viewer.offer(body(number))
+    assert len(wire.frames) == 1
+    assert len(viewer._waiting) == QUEUE
+    assert viewer.dropped == 10_000 - 1 - QUEUE
+
+
+def test_a_message_is_encoded_once_for_all_who_lost_nothing():
+    message = body(1)
+    assert message.frame(0) is message.frame(0)
+    assert b'"dropped":3' in message.frame(3)
+
+
+@pytest.mark.parametrize("size", [0, 125, 126, 65_535, 65_536])
+def test_a_frame_says_how_long_it_is(size):
+    frame = text_frame(b"x" * size)
+    assert frame[0] == 0x81
+    length, head = frame[1], 2
+    if length == 126:
+        length, head = int.from_bytes(frame[2:4], "big"), 4
+    elif length == 127:
+        length, head = int.from_bytes(frame[2:10], "big"), 10
+    assert (length, frame[head:]) == (size, b"x" * size)
+
+
+class FakeHub(Hub):
+    """A hub without runs."""
+
+    def __init__(self, **options) -> None:
+        super().__init__(Manager(), **options)
+
+
+def test_a_stalled_viewer_is_cut_off_in_time_and_the_others_stay():
+    now = [0.0]
+    hub, wire, other = FakeHub(), Wire(), Wire()
+    stalled = Viewer(wire, "events", clock=lambda: now[0])
+    hub.viewers |= {stalled, Viewer(other, "events", clock=lambda: now[0])}
+    wire.reads = False
+    stalled.offer(body(0))
+    now[0] = STALLED_S
+    hub.tick()
+    assert not wire.closed
+    now[0] = STALLED_S + TICK_S
+    hub.tick()
+    assert (wire.closed, other.closed, len(hub.viewers), hub.aborted) == (True, False, 1, 1)
+    assert hub.sent == 1  # what the one who left was sent still counts
+
+
+def test_one_viewer_too_many_is_refused():
+    hub = FakeHub(max_viewers=1)
+    hub.make_room()
+    hub.viewers.add(Viewer(Wire(), "events"))
+    with pytest.raises(LimitError, match="1 are watching"):
+        hub.make_room()
+    assert hub.refused == 1
+
+
+def test_telling_begins_again_when_it_breaks_and_says_so(monkeypatch, caplog):
+    hub = FakeHub()
+    ticks = []
+
+    def tick() -> None:
+        ticks.append(len(ticks))
+        if len(ticks) == 2:
+            raise RuntimeError("broken")
+        if len(ticks) == 4:
+            hub.viewers.clear()
+
+    monkeypatch.setattr(hub, "tick", tick)
+    monkeypatch.setattr(fanout, "TICK_S", 0.001)
+
+    async def watch() -> None:
+        hub.join(Viewer(Wire(), "events"))
+        await hub._task
+
+    with caplog.at_level(logging.ERROR, "lablib"):
+        asyncio.run(watch())
+    assert (ticks, hub.restarts) == ([0, 1, 2, 3], 1)
+    assert "begins again" in caplog.text
+
+
+@pytest.fixture
+def manager():
+    manager = Manager(warm=exercise)
+    yield manager
+    manager.close()
+
+
+def played(manager: Manager, hub: Hub, **asked) -> dict[str, object]:
+    """A run to its end, with a hub that ticks all the while."""
+    run = manager.create(StartRun(seed=7, until="30min", speed="max", **asked))
+    while run.runner.digest is None:
+        assert run.runner.failure is None
+        hub.tick()
+        time.sleep(0.002)  # a cold run compiles meanwhile
+    hub.tick()
+    return {"digest": run.runner.digest, "run_id": run.id}
+
+
+@pytest.mark.compiled
+def test_a_stalled_viewer_does_not_change_a_run_and_one_who_reads_misses_no_number(manager):
+    hub, stalled, reading = Hub(manager), Wire(), Wire()
+    stalled.reads = False
+    hub.viewers |= {Viewer(stalled, "events"), Viewer(reading, "events")}
+    told = played(manager, hub)
+    assert told["digest"] == lab.run(seed=7, until="30min").digest
+    assert len(stalled.frames) == 1
+    messages = reading.told()
+    for kind in {message["event_type"] for message in messages}:
+        numbers = [one["seq"] for one in messages if one["event_type"] == kind]
+        assert numbers == list(range(1, len(numbers) + 1))
+    last = [one for one in messages if one["event_type"] == "state"][-1]
+    assert (last["state"], last["digest"]) == ("finished", told["digest"])
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize(
+    ("channel", "event_type"),
+    [("orders", "orders"), ("fills", "fills"), ("risk", "risk"), ("latency", "latency")],
+)
+def test_a_filtered_channel_has_one_kind_of_message_and_its_counts_are_the_runs(
+    manager, channel, event_type
+):
+    hub, wire, elsewhere = Hub(manager), Wire(), Wire()
+    hub.viewers |= {Viewer(wire, channel), Viewer(elsewhere, channel, run_id="another")}
+    config = {"risk.daily_loss_cap_pct": 5e-6, "risk.rearm_each_day": True, **LATE}
+    played(manager, hub, config={**config, "risk.day_length": "5min"})
+    messages = wire.told()
+    assert {message["event_type"] for message in messages} == {event_type}
+    assert elsewhere.frames == []
+    run = lab.run({**config, "risk.day_length": "5min"}, seed=7, until="30min")
+    told = {"orders": run.orders["status"] >= t.FILLED, "fills": run.fills, "risk": run.risk_events}
+    if channel in told:
+        count = np.count_nonzero(told[channel]) if channel == "orders" else told[channel].size
+        assert sum(message["count"] for message in messages) == count > 0
+        reasons = {row.get("reason") for row in messages[-1]["rows"]}
+        assert channel != "risk" or reasons == {"daily_loss_cap"}
+    else:
+        assert messages[-1]["latency"]["count"] == run.last.latency.count
+
+
+@pytest.mark.compiled
+def test_runs_take_turns_so_that_none_starves_another(manager):
+    asked = StartRun(speed="max", until="2000d", config={"record.samples": False})
+    runs = [manager.create(asked) for _ in range(3)]
+    deadline = time.monotonic() + 20
+    while min(run.runner.chunks for run in runs) < 20 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    chunks = [run.runner.chunks for run in runs]
+    assert min(chunks) >= 20
+    assert max(chunks) < 2 * min(chunks) + 20
