@@ -564,3 +564,27 @@ def test_a_seed_is_a_whole_number_of_64_bits(seed):
 def test_the_tape_s_hash_is_kept_only_when_asked_for():
     with pytest.raises(lablib.ConfigError, match="hash_tape"):
         Simulation().tape_digest()
+
+
+@pytest.mark.compiled
+def test_an_instant_ends_though_each_order_brings_the_news_of_the_next():
+    """Without latency, on a book redrawn whenever we empty it, every update a decision."""
+    config = {
+        "venue": {"model": "flow", "tick_size": 0.05, "lot_size": 0.1, "level_lots": 1_429},
+        "venue.fee_bps": 0.0,
+        "external.volatility_bps": 200.0,
+        "flow": {"limit_rates": [0.1], "cancel_rates": [0.1], "speed": 300.0, "order_lots": 1},
+        "flow.touch_orders": [1, 1],
+        "flow.redraw": "geometric",
+        "flow.headroom": 2.0,
+        "latency.market_lag_ms": 0.0,
+        "strategy.threshold": 0.0001,
+        "strategy.decision_interval_ms": 0.0,
+        "risk.max_position_pct": 0.1,
+        "risk.check_notional": False,
+    }
+    simulation = Simulation(config, seed=2)
+    simulation.play(3_000 * MS)
+    strategy = simulation.state.strategy
+    assert strategy.passed_over > 0
+    assert simulation.frame().decisions < t.N_LOOKS * simulation.state.tape_events

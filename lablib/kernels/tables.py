@@ -39,6 +39,7 @@ N_MAKERS = 8
 N_MEMORY = 16  # floats an own strategy may keep
 N_PARAMETERS = 8  # floats it may be given
 N_INTENTS = 8  # requests of one look
+N_LOOKS = 64  # looks in one instant: without latency, what our own order moves would have us look for ever
 N_QUANTILES = 64  # points of an empirical delay's quantile table
 N_JUMPS = 8  # jumps of the external price within one of its intervals
 N_DISTANCES = 16  # distances from the opposite best that order flow has rates for
@@ -459,6 +460,9 @@ STRATEGY = table(
     ("exit_ns", i8),  # the timer of exit "time"
     ("overdue", i8),  # the timer has run out and the position is not closed yet
     ("fresh", i8),  # news since the last look, where every update is a decision
+    ("looked_ns", i8),  # when the last look was
+    ("looks", i8),  # how many there were in that instant
+    ("passed_over", i8),  # asked for beyond N_LOOKS, and left until the next instant's news
     ("exit_cause", i8),  # what the timer's order is keyed by
     ("exit_number", i8),
     ("action", i8),  # raw signal at the last look

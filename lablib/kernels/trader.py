@@ -323,6 +323,16 @@ def learn(state, params, output, message):
 
 
 @kernel
+def too_many_looks(strategy, now):
+    """Count a look; whether it is one beyond N_LOOKS in this instant, and not the clock's."""
+    if strategy.looked_ns != now:
+        strategy.looked_ns = now
+        strategy.looks = 0
+    strategy.looks += 1
+    return strategy.looks > t.N_LOOKS and now != strategy.next_clock_ns
+
+
+@kernel
 def look(state, params, output, theirs):
     """One look at what we have seen: on the clock a decision with its sample, else exits only."""
     strategy = state.strategy
@@ -331,6 +341,14 @@ def look(state, params, output, theirs):
     on_clock = now == strategy.next_clock_ns or strategy.fresh
     if strategy.exit_ns <= now:
         strategy.overdue = 1
+    if too_many_looks(strategy, now):
+        strategy.passed_over += 1
+        strategy.look_ns = t.FAR
+        strategy.fresh = 0
+        if strategy.exit_ns <= now:
+            strategy.exit_ns = t.FAR
+        state.due[t.LOOK] = min(strategy.next_clock_ns, strategy.exit_ns)
+        return
     decide(strategy, state.seen, state.own, state.desk, state.risk, params, now, on_clock, theirs)
     cause = 2 * state.seen.cause + 1
     number = state.seen.number
