@@ -28,13 +28,15 @@ _NEWS = 128  # the news that maker k causes is numbered k times this: rivals com
 
 @kernel
 def open_makers(state, params, output):
-    """Every maker lays its first ladder, in turn."""
+    """Every maker lays its first ladder, in turn; what comes of it is the first news."""
     px = round_ticks(state.external.px)
     for maker in range(params.makers.count):
         ladder = state.venue.ladders[maker]
         ladder.dirty = 1
         ladder.lesson = t.FAR
-        requote(state, params, output, maker, px, params.venue.half_spread_ticks, 0)
+        requote(state, params, output, maker, px, params.venue.half_spread_ticks)
+    if read_touch(state.venue.quote, state.book):
+        publish(state, params, 0, 0)
 
 
 @kernel
@@ -84,11 +86,13 @@ def price_reaches_maker(state, params, output, message):
     if not ladder.dirty and reach == ladder.reach:
         if abs(px - ladder.centre) < params.makers.refresh_ticks[maker]:
             return
-    requote(state, params, output, maker, px, reach, message.cause)
+    requote(state, params, output, maker, px, reach)
+    if read_touch(state.venue.quote, state.book):
+        publish(state, params, message.cause, maker * _NEWS)
 
 
 @kernel
-def requote(state, params, output, maker, px, reach, cause):
+def requote(state, params, output, maker, px, reach):
     """Withdraw what is stale, then quote what is missing: around `px`, from `reach` ticks on."""
     venue = state.venue
     ladder = venue.ladders[maker]
@@ -114,5 +118,3 @@ def requote(state, params, output, maker, px, reach, cause):
                 ladder.dirty = 1
             if left > 0:
                 rest_rung(venue, state.book, rules, maker, half, wanted, left)
-    if read_touch(venue.quote, state.book):
-        publish(state, params, cause, maker * _NEWS)
