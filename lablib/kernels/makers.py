@@ -95,9 +95,10 @@ def price_reaches_maker(state, params, output, message):
 def requote(state, params, output, maker, px, reach):
     """Withdraw what is stale, then quote what is missing: around `px`, from `reach` ticks on."""
     venue = state.venue
+    book = state.book
     ladder = venue.ladders[maker]
     rules = params.venue
-    withdraw(ladder, state.book, rules, px, reach)
+    withdraw(ladder, book, rules, px, reach)
     bid_from, bid_to = rungs_to_fill(ladder, rules, 0, px, reach)
     ask_from, ask_to = rungs_to_fill(ladder, rules, 1, px, reach)
     ladder.centre = px
@@ -113,8 +114,9 @@ def requote(state, params, output, maker, px, reach):
             if wanted < 1:  # nobody bids nothing; looked at again once the price is higher
                 ladder.dirty = 1
                 break
-            left = take(state, params, output, half, wanted, rules.level_lots, taker)
-            if left < rules.level_lots:
+            left = rules.level_lots
+            if (book.best[1 - half] - wanted) * (1 - 2 * half) <= 0:
+                left = take(state, params, output, half, wanted, left, taker)
                 ladder.dirty = 1
             if left > 0:
-                rest_rung(venue, state.book, rules, maker, half, wanted, left)
+                rest_rung(venue, book, rules, maker, half, wanted, left)
