@@ -66,6 +66,7 @@ def test_at_the_opening_every_maker_stands_at_every_level_the_first_in_front():
     for half, px in ((BID, 9_998), (BID, 9_997), (ASK, 10_002), (ASK, 10_003)):
         assert queue(simulation, half, px) == [(0, 10), (1, 10), (2, 10)]
     assert simulation._state.book.resting == 12
+    assert simulation._state.venue.updates == 1  # one piece of news, with all there is
 
 
 def test_at_a_new_level_who_heard_first_stands_first():

@@ -28,13 +28,15 @@ _NEWS = 128  # the news that maker k causes is numbered k times this: rivals com
 
 @kernel
 def open_makers(state, params, output):
-    """Every maker lays its first ladder, in turn."""
+    """Every maker lays its first ladder, in turn; what comes of it is the first news."""
     px = round_ticks(state.external.px)
     for maker in range(params.makers.count):
         ladder = state.venue.ladders[maker]
         ladder.dirty = 1
         ladder.lesson = t.FAR
-        requote(state, params, output, maker, px, params.venue.half_spread_ticks, 0)
+        requote(state, params, output, maker, px, params.venue.half_spread_ticks)
+    if read_touch(state.venue.quote, state.book):
+        publish(state, params, 0, 0)
 
 
 @kernel
@@ -84,16 +86,19 @@ def price_reaches_maker(state, params, output, message):
     if not ladder.dirty and reach == ladder.reach:
         if abs(px - ladder.centre) < params.makers.refresh_ticks[maker]:
             return
-    requote(state, params, output, maker, px, reach, message.cause)
+    requote(state, params, output, maker, px, reach)
+    if read_touch(state.venue.quote, state.book):
+        publish(state, params, message.cause, maker * _NEWS)
 
 
 @kernel
-def requote(state, params, output, maker, px, reach, cause):
+def requote(state, params, output, maker, px, reach):
     """Withdraw what is stale, then quote what is missing: around `px`, from `reach` ticks on."""
     venue = state.venue
+    book = state.book
     ladder = venue.ladders[maker]
     rules = params.venue
-    withdraw(ladder, state.book, rules, px, reach)
+    withdraw(ladder, book, rules, px, reach)
     bid_from, bid_to = rungs_to_fill(ladder, rules, 0, px, reach)
     ask_from, ask_to = rungs_to_fill(ladder, rules, 1, px, reach)
     ladder.centre = px
@@ -109,10 +114,9 @@ def requote(state, params, output, maker, px, reach, cause):
             if wanted < 1:  # nobody bids nothing; looked at again once the price is higher
                 ladder.dirty = 1
                 break
-            left = take(state, params, output, half, wanted, rules.level_lots, taker)
-            if left < rules.level_lots:
+            left = rules.level_lots
+            if (book.best[1 - half] - wanted) * (1 - 2 * half) <= 0:
+                left = take(state, params, output, half, wanted, left, taker)
                 ladder.dirty = 1
             if left > 0:
-                rest_rung(venue, state.book, rules, maker, half, wanted, left)
-    if read_touch(venue.quote, state.book):
-        publish(state, params, cause, maker * _NEWS)
+                rest_rung(venue, book, rules, maker, half, wanted, left)

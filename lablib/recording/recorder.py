@@ -17,6 +17,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -301,7 +302,7 @@ def load_checkpoint(path: Path, state: np.dtype) -> Checkpoint | None:
     """The checkpoint in a file, or None where there is none or it is damaged or another version's."""
     try:
         content = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+    except (OSError, ValueError, EOFError, SyntaxError, TokenError):  # the last two by its header
         return None
     if content.dtype != _checkpoint_type(state) or content.shape != (1,):
         return None

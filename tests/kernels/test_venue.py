@@ -138,7 +138,8 @@ class Makers:
 
     def hear(self, px: int) -> None:
         reach = self.params.venue.half_spread_ticks
-        requote(self.state, self.params, self.simulation._output, 0, px, reach, 1)
+        requote(self.state, self.params, self.simulation._output, 0, px, reach)
+        read_touch(self.state.venue.quote, self.book)
 
     def quotes(self) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         return levels(self.book, BID), levels(self.book, ASK)
