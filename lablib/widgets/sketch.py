@@ -112,5 +112,7 @@ CSS = f"""
 .lrl-sketch text {{ font: 10.5px {theme.FONT.replace('"', "'")}; fill: {theme.MUTED}; }}
 .lrl-sketch .g {{ stroke: {theme.GRID}; fill: none; }}
 .lrl-sketch .l {{ fill: none; stroke-width: 1.6; stroke-linejoin: round; vector-effect: non-scaling-stroke; }}
-.lrl-two {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(420px, 1fr)); gap: 10px; }}
+.lrl-two {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 520px), 1fr)); gap: 10px;
+  margin: 10px 0; }}
+.lrl-two ~ .lrl-card .lrl-tape td:first-child {{ width: 110px; }}
 """
