@@ -8,6 +8,7 @@ record cannot be written fails: it stands still, and says why.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -20,7 +21,7 @@ from lablib.engine import TABLES, Market, Simulation
 from lablib.errors import ArchiveError, ConfigError, SessionError
 from lablib.frame import Frame
 from lablib.kernels import tables as t
-from lablib.recording.folder import FAILED, FINISHED, HALTED, STOPPED, Ending
+from lablib.recording.folder import FAILED, FINISHED, HALTED, STOPPED, Ending, free
 from lablib.recording.record import Record, open_record
 from lablib.recording.recorder import QUOTA_BYTES, Recorder, opening_of
 from lablib.units import parse_duration
@@ -46,6 +47,8 @@ class Session:
     ----------
     frame
         The present moment.
+    on_frame
+        Called with every new frame, by whoever advances the session.
     failure
         Why it failed, else None.
     """
@@ -63,12 +66,13 @@ class Session:
     ) -> None:
         self.market = market
         self.recorder: Recorder | None = None
+        self.on_frame: Callable[[Frame], None] | None = None
         self._with_twin = twin
         self._until_ns = None if until is None else parse_duration(until)
+        self._quota_bytes = quota_bytes
         self._begin(Simulation(config, seed=seed, market=market))
         if record is not None:
-            opening = opening_of(self.simulation, self._until_ns)
-            self.recorder = Recorder.create(record, opening, quota_bytes=quota_bytes)
+            self._record_to(Path(record))
 
     @classmethod
     def of_record(cls, path: str | Path, market: Market | None = None) -> Session:
@@ -89,8 +93,10 @@ class Session:
         simulation, _, fresh = record.restore(market)
         self = cls.__new__(cls)
         self.market = simulation.market
+        self.on_frame = None
         self._with_twin = False
         self._until_ns = record.opening.until_ns
+        self._quota_bytes = QUOTA_BYTES
         self._begin(simulation)
         self.recorder = record.recorder()
         self._life = "paused"
@@ -137,7 +143,7 @@ class Session:
         if self._life != "running":
             raise SessionError(f"pause: the session is {self.state}")
         self._life = "paused"
-        self._guarded(lambda recorder: recorder.flush())
+        self.flush()
 
     resume = start
 
@@ -165,7 +171,14 @@ class Session:
         if not self.over:
             self.frame = self._seen()
             self._guarded(self._record)
+            if self.on_frame is not None:
+                self.on_frame(self.frame)
         return self.frame
+
+    def flush(self) -> None:
+        """Bring what was recorded so far onto the disk."""
+        if not self.over:
+            self._guarded(lambda recorder: recorder.flush())
 
     def set(self, field: str, value: Any) -> Command:
         """Change one dotted config field of the running market, as a recorded command."""
@@ -192,20 +205,35 @@ class Session:
     ) -> None:
         """Begin again, under the present config and seed unless given.
 
+        What was recorded is closed as stopped, and another record begun beside it: `run`, `run-2`, …
+
         Raises
         ------
-        SessionError
-            It is being recorded: a record is of one run.
+        ConfigError
+            What cannot be simulated; the session goes on as it was.
+        ArchiveError
+            The new record cannot be written; the session is over.
         """
-        if self.recorder is not None:
-            raise SessionError("reset: the session is being recorded; begin another one")
-        self._begin(
-            Simulation(
-                self.config if config is None else config,
-                seed=self.simulation.seed if seed is None else seed,
-                market=self.market,
-            )
+        fresh = Simulation(
+            self.config if config is None else config,
+            seed=self.simulation.seed if seed is None else seed,
+            market=self.market,
         )
+        before = self.recorder
+        if before is not None and not self.over:
+            self._end(STOPPED)
+        untouched = self.simulation.now_ns == 0
+        self._begin(fresh)
+        if before is not None:
+            if untouched:  # nothing to keep
+                shutil.rmtree(before.path, ignore_errors=True)
+            try:
+                self._record_to(free(before.path))
+            except ArchiveError as error:
+                self.failure, self._life = str(error), "failed"
+                raise
+        if self.on_frame is not None:
+            self.on_frame(self.frame)
 
     def close(self) -> None:
         """Let go of the record as it is; it reads as interrupted and can be taken up again."""
@@ -243,15 +271,19 @@ class Session:
         if recorder.wants_checkpoint:
             recorder.checkpoint(self.simulation.checkpoint())
 
-    def _end(self, status: str) -> None:
-        def close(recorder: Recorder) -> None:
-            recorder.checkpoint(self.simulation.checkpoint())
-            how = HALTED if self.frame.halted and status == FINISHED else status
-            recorder.close(Ending(status=how, digest=self.simulation.digest()))
+    def _record_to(self, path: Path) -> None:
+        opening = opening_of(self.simulation, self._until_ns)
+        self.recorder = Recorder.create(path, opening, quota_bytes=self._quota_bytes)
 
+    def _end(self, status: str) -> None:
         self.look()
-        self._guarded(close)
+        self._guarded(lambda recorder: self._close(recorder, status))
         self._life = "finished"
+
+    def _close(self, recorder: Recorder, status: str) -> None:
+        recorder.checkpoint(self.simulation.checkpoint())
+        how = HALTED if self.frame.halted and status == FINISHED else status
+        recorder.close(Ending(status=how, digest=self.simulation.digest()))
 
     def _guarded(self, write: Callable[[Recorder], None]) -> None:
         """Write to the record, where there is one; where that fails the session does."""

@@ -134,6 +134,7 @@ def test_bad_input_is_one_clear_line_and_exit_code_2(args, said, capsys, tmp_pat
         ["run", "--seed", "pi"],
         ["run", "--preset", "colo", "--config", "mine.toml"],
         ["serve", "--port", "65536"],
+        ["serve", "--max-runs", "0"],
     ],
     ids=" ".join,
 )

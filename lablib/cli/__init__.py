@@ -15,7 +15,7 @@ from typing import Any
 
 from lablib import __version__
 from lablib.cli.faces import presets, serve
-from lablib.cli.options import over, port, recorded, scenario
+from lablib.cli.options import count, over, port, recorded, scenario
 from lablib.cli.records import export, ls, replay, resume
 from lablib.cli.simulate import demo, run, sweep
 from lablib.errors import LabError
@@ -133,6 +133,14 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="another host name under which browsers reach this server; repeatable",
     )
+    lab.add_argument(
+        "--viewer-token", help="what those must know who only look (LABLIB_VIEWER_TOKEN, or random)"
+    )
+    lab.add_argument(
+        "--records", metavar="DIR", help="keep the records of the server's runs here (nowhere)"
+    )
+    lab.add_argument("--max-runs", type=count, metavar="N", help="runs at once (4)")
+    lab.add_argument("--max-viewers", type=count, metavar="N", help="WebSockets at once (200)")
     lab.add_argument("--no-browser", action="store_true", help="do not open a browser")
 
     listing = add(

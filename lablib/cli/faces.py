@@ -11,12 +11,15 @@ def serve(options: argparse.Namespace) -> int:
     """The live lab, until Ctrl-C."""
     from lablib.server import voila_app
 
+    room = {name: getattr(options, name) for name in ("records", "max_runs", "max_viewers")}
     voila_app.serve(
         port=options.port,
         ip=options.ip,
         token=options.token,
+        viewer_token=options.viewer_token,
         hosts=options.allow_host,
         open_browser=not options.no_browser,
+        **{name: value for name, value in room.items() if value is not None},
     )
     return 0
 

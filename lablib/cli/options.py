@@ -95,6 +95,13 @@ def _spaced(text: str, row: str) -> list[float]:
     return [float(f"{low + (high - low) * share:.12g}") for share in shares]
 
 
+def count(text: str) -> int:
+    """A number from 1 on, as an argument."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: give a whole number from 1 on")
+    return int(text)
+
+
 def port(text: str) -> int:
     """A port, as an argument."""
     if not text.isdecimal() or int(text) > 65_535:

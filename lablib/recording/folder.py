@@ -10,6 +10,7 @@ state.npy        the latest checkpoint                             replaced as a
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,15 @@ RECORDING, FINISHED, STOPPED, HALTED, FAILED = (
 def stream(table: str) -> str:
     """Name of the file that holds a table."""
     return f"{table}.arrows"
+
+
+def free(path: Path) -> Path:
+    """A folder that is not there yet: the path, or `run-2`, `run-3`, … beside it."""
+    stem, number = re.sub(r"-\d+$", "", path.name), 1
+    while path.exists():
+        number += 1
+        path = path.with_name(f"{stem}-{number}")
+    return path
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from tornado.websocket import WebSocketHandler
 
 from lablib import __version__
 from lablib.errors import ArchiveError, ConfigError, DataError, LabError, SessionError
+from lablib.recording.record import open_record
 from lablib.run import REPLAY_COLUMNS, write_replay
 from lablib.server import gauges, news
 from lablib.server.fanout import CHANNELS, Viewer
@@ -249,6 +250,9 @@ class Replay(Handler):
         run = self.service.manager[run_id]
         self.set_header("Content-Disposition", f'attachment; filename="{run.id}.csv"')
         self.set_header("Content-Type", "text/csv; charset=utf-8")
+        if not run.runner.ended:  # up to now, and not up to the last flush
+            with suppress(LabError):
+                await asyncio.wrap_future(run.runner.ask(lambda session: session.flush()))
         loop = asyncio.get_running_loop()
         parts = _csv(run)
         with suppress(StreamClosedError):  # the reader has left
@@ -259,7 +263,7 @@ class Replay(Handler):
 
 
 def _csv(run: LiveRun) -> Iterator[str]:
-    samples = run.session.samples()
+    samples = open_record(run.record).table("samples")
     head = len(",".join(REPLAY_COLUMNS)) + 1
     for first in range(0, max(1, samples.size), _CSV_ROWS):
         page = io.StringIO()

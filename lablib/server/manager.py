@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from lablib.commands import Command
@@ -19,9 +22,10 @@ from lablib.config import SimConfig
 from lablib.engine import Market, Simulation
 from lablib.errors import ConfigError, LabError, SessionError
 from lablib.pace import Pace
-from lablib.server.interim import BoundedSession
+from lablib.recording.folder import free
 from lablib.server.models import ResetRun, StartRun, config_of, leaves, until_ns
 from lablib.server.runner import Runner, Turnstile
+from lablib.session import Session
 
 VERBS = ("pause", "resume", "step", "stop", "halt", "release")
 
@@ -54,7 +58,7 @@ class LiveRun:
         return self._runner
 
     @property
-    def session(self) -> BoundedSession:
+    def session(self) -> Session:
         """The session it plays. Read only: everything else goes through `runner.ask`."""
         return self.runner.session
 
@@ -62,6 +66,12 @@ class LiveRun:
     def state(self) -> str:
         """created, running, paused, finished, halted or failed."""
         return self.runner.state
+
+    @property
+    def record(self) -> Path:
+        """The folder of its record."""
+        assert self.session.recorder is not None
+        return self.session.recorder.path
 
 
 class Manager:
@@ -72,7 +82,11 @@ class Manager:
     max_runs
         Runs that may be under way at once.
     keep_runs
-        Ended runs that can still be read; the oldest goes first.
+        Ended runs that can still be read; the oldest goes first, and its record with it.
+    folder
+        For the records of runs, one each; a temporary one that goes with the manager unless given.
+    quota_bytes
+        What the tables of one run may grow to; beyond it the run fails.
     markets
         Recorded markets by name, each loaded when it is first asked for.
     warm
@@ -84,9 +98,14 @@ class Manager:
         *,
         max_runs: int = 4,
         keep_runs: int = 16,
+        folder: str | Path | None = None,
+        quota_bytes: int = 1 << 30,
         markets: Mapping[str, Callable[[], Market]] | None = None,
         warm: Callable[[], None] = lambda: None,
     ) -> None:
+        self._scratch = tempfile.TemporaryDirectory(prefix="lablib_") if folder is None else None
+        self.folder = Path(self._scratch.name if self._scratch else str(folder))
+        self._quota_bytes = quota_bytes
         self.max_runs, self.keep_runs = max_runs, keep_runs
         self.refused = 0  # runs that were one too many
         self.started = 0
@@ -215,15 +234,24 @@ class Manager:
         return done
 
     def close(self) -> None:
-        """End every run."""
+        """End every run; the record of one that was under way can be resumed."""
         for run in self:
             run.runner.close(timeout=5)
+        if self._scratch is not None:
+            self._scratch.cleanup()
 
     # -------------------------------------------------------------------------------------- inside
     def _runner(
         self, run: LiveRun, config: SimConfig, market: Market | None, *, start: bool
     ) -> Runner:
-        session = BoundedSession(config, seed=run.seed, market=market, until_ns=run.until_ns)
+        session = Session(
+            config,
+            seed=run.seed,
+            market=market,
+            until=f"{run.until_ns}ns",
+            record=free(self.folder / run.id),
+            quota_bytes=self._quota_bytes,
+        )
         if start:
             session.start()
         pace = Pace(None if isinstance(run.speed, str) else run.speed)
@@ -244,6 +272,8 @@ class Manager:
             ended = [run.id for run in self._runs.values() if run.runner.ended]
             for run_id in ended[: max(0, len(ended) - self.keep_runs)]:
                 del self._runs[run_id]
+                for path in (self.folder / run_id, *self.folder.glob(f"{run_id}-*")):
+                    shutil.rmtree(path, ignore_errors=True)
 
     def _market(self, name: str) -> Market | None:
         if not name:
@@ -262,13 +292,13 @@ class Manager:
                 self._is_warm = True
 
 
-def _act(session: BoundedSession, verb: str) -> None:
+def _act(session: Session, verb: str) -> None:
     getattr(session, verb)()
     if verb in ("halt", "release") and session.state in ("running", "halted"):
         session.look()  # so that whoever asked sees what came of it
 
 
-def _change(session: BoundedSession, changes: Mapping[str, Any]) -> None:
+def _change(session: Session, changes: Mapping[str, Any]) -> None:
     """On the run's thread: what has not moved yet simply gets another scenario, the rest is commands."""
     config = config_of(changes, session.config)
     if session.state == "created" and not session.commands and session.frame.t_ns == 0:

@@ -17,11 +17,11 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lablib.errors import SessionError
+from lablib.errors import LabError, SessionError
 from lablib.frame import Frame
 from lablib.kernels import tables as t
 from lablib.pace import Pace
-from lablib.server.interim import BoundedSession
+from lablib.session import Session
 
 CHUNK_S = 0.01  # a command waits no longer than this
 _TURN_S = 0.02  # between two chunks of a run that keeps pace with a clock
@@ -60,7 +60,7 @@ class Runner:
         Held while computing, so that a few processors are left to others.
     """
 
-    def __init__(self, session: BoundedSession, pace: Pace, *, slot: Turnstile) -> None:
+    def __init__(self, session: Session, pace: Pace, *, slot: Turnstile) -> None:
         self.session, self.pace = session, pace
         self.glimpses: deque[Glimpse] = deque(maxlen=GLIMPSES)
         self.overlooked = 0  # glimpses that nobody fetched in time
@@ -132,6 +132,8 @@ class Runner:
         else:
             self.digest = self.session.simulation.digest()
         finally:
+            with suppress(LabError):  # where it failed, its record has said so
+                self.session.close()
             with self._change:
                 self._gone = True
                 left, self._asked = self._asked, deque()

@@ -25,6 +25,12 @@ class LabService(Configurable):
 
     max_runs = Int(4, min=1, help="Runs that may be under way at once.").tag(config=True)
     keep_runs = Int(16, min=0, help="Ended runs that can still be read.").tag(config=True)
+    records = Unicode(
+        help="Folder for the records of runs; a temporary one that goes with the server unless given."
+    ).tag(config=True)
+    quota_mb = Int(1_024, min=1, help="What the tables of one run may grow to (MB).").tag(
+        config=True
+    )
     max_viewers = Int(200, min=1, help="WebSockets that may be open at once.").tag(config=True)
     viewer_token = Unicode(help="Token that reads and changes nothing; random unless given.").tag(
         config=True
@@ -40,6 +46,8 @@ class LabService(Configurable):
         self.manager = Manager(
             max_runs=self.max_runs,
             keep_runs=self.keep_runs,
+            folder=self.records or None,
+            quota_bytes=self.quota_mb << 20,
             markets={name: _loader(name, files) for name, files in self.markets.items()},
             warm=warm,
         )

@@ -178,6 +178,7 @@ def serve(
     viewer_token: str | None = None,
     hosts: Sequence[str] = (),
     open_browser: bool = True,
+    **room: str | int,
 ) -> None:
     """Serve the dashboards until stopped.
 
@@ -196,6 +197,8 @@ def serve(
         Further names under which browsers may reach this server.
     open_browser
         Open the lab in a browser of this computer, if there is one.
+    room
+        Of `lablib.server.service.LabService`: `max_runs`, `max_viewers`, `records`, …
     """
     inherited = os.environ.pop("JUPYTER_TOKEN", None)  # kernels inherit the rest
     show_token = token is not None or inherited is None
@@ -213,8 +216,10 @@ def serve(
     # Before Voilà takes over SIGTERM: it needs a loop to answer it.
     warm.wait(warm.compiling())
     warm.exercise()
+    config = shut_doors()
+    config.LabService.update(room)
     app = LabVoila.instance(  # the instance: what fails in a page is logged by it
-        config=shut_doors(),
+        config=config,
         port=PORT if port is None else port,
         port_retries=50 if port is None else 0,
         ip=ip,

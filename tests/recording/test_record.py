@@ -355,11 +355,33 @@ def test_a_folder_that_cannot_be_written_is_told_before_anything_runs(tmp_path):
 
 
 # ---------------------------------------------------------------------------------------- the session
-def test_a_recorded_session_cannot_begin_again(tmp_path):
-    session = Session(record=tmp_path / "run")
-    with pytest.raises(SessionError, match="being recorded"):
-        session.reset()
+def test_a_recorded_session_that_begins_again_has_another_record(tmp_path):
+    session = Session(CONFIG, seed=7, record=tmp_path / "run")
+    session.reset(seed=8)  # nothing had happened yet
+    assert os.listdir(tmp_path) == ["run"]
+    session.start()
+    session.advance(STEP_NS)
+    session.reset(seed=9)
+    session.start()
+    session.advance(2 * STEP_NS)
     session.stop()
+    seeds = {path.name: open_record(path).opening.seed for path in tmp_path.iterdir()}
+    assert seeds == {"run": 8, "run-2": 9}
+    for path in tmp_path.iterdir():
+        assert open_record(path).status == "stopped"
+        assert lab.replay(path).verify()
+
+
+def test_whoever_listens_hears_of_every_frame(tmp_path):
+    heard = []
+    session = Session(CONFIG, seed=7, record=tmp_path / "run")
+    session.on_frame = heard.append
+    session.start()
+    for _ in range(3):
+        session.advance(STEP_NS)
+    session.stop()
+    samples = np.concatenate([frame.samples for frame in heard])
+    assert samples.tobytes() == lab.open_run(tmp_path / "run").samples.tobytes()
 
 
 def test_a_session_with_an_end_finishes_there(tmp_path):
