@@ -1,6 +1,6 @@
 """A sweep on one thread and on two: what a cell costs, and what the second thread brings.
 
-    python benchmarks/bench_sweep.py [simulated hours of a run]    # cells/s, and the ratio, rounds in turn
+    python benchmarks/bench_sweep.py [simulated hours of a run] [preset]   # cells/s, the ratio, rounds in turn
     pytest benchmarks/bench_sweep.py                               # the same path, small
 
 A short run is mostly Python, which takes turns; in a long one the kernels let go of the interpreter's
@@ -27,8 +27,8 @@ GRID = {
 ROUNDS = 3
 
 
-def swept(threads: int, until: str) -> Sweep:
-    return sweep("classroom", GRID, seeds=2, until=until, executor=threads, progress=False)
+def swept(threads: int, until: str, preset: str = "classroom") -> Sweep:
+    return sweep(preset, GRID, seeds=2, until=until, executor=threads, progress=False)
 
 
 def bench_sweep_on_two_threads(benchmark: Any) -> None:
@@ -36,16 +36,16 @@ def bench_sweep_on_two_threads(benchmark: Any) -> None:
     assert table.tobytes() == swept(1, "10s").table.tobytes()
 
 
-def main(hours: float) -> None:
+def main(hours: float, preset: str) -> None:
     """Print wall and CPU seconds of both, medians of rounds in turn."""
-    run(until="1s")
+    run(preset, until="1s")
     walls: dict[int, list[float]] = {1: [], 2: []}
     spent: dict[int, list[float]] = {1: [], 2: []}
     tables = set()
     for _ in range(ROUNDS):
         for threads in walls:
             wall, cpu = time.perf_counter(), time.process_time()
-            tables.add(swept(threads, f"{hours}h").table.tobytes())
+            tables.add(swept(threads, f"{hours}h", preset).table.tobytes())
             walls[threads].append(time.perf_counter() - wall)
             spent[threads].append(time.process_time() - cpu)
     assert len(tables) == 1
@@ -58,4 +58,4 @@ def main(hours: float) -> None:
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]) if len(sys.argv) > 1 else 2)
+    main(float((sys.argv[1:] or ["2"])[0]), (sys.argv[2:] or ["classroom"])[0])
