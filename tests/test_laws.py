@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from stepping import UNIT, in_flight, own_orders, values, watch
 from strategies import PLAIN, configs, seeds
 
 from lablib.config import SimConfig
+from lablib.engine import TABLES, Simulation
 from lablib.kernels import tables as t
 from lablib.run import Run, run
 
@@ -313,10 +315,15 @@ def test_every_law_holds_after_every_event_of_longer_runs(config, seed):
 # ------------------------------------------------------------------------------------ all the rows
 def played(config: SimConfig, seed: int) -> Run:
     """A run over some hundred ticks of the external price, all tables kept."""
-    until_ms = TICKS * config.external.interval_ms
+    return run(config, seed=seed, until=f"{until_ms(config)}ms")
+
+
+def until_ms(config: SimConfig) -> float:
+    """Some hundred ticks of the external price."""
+    until = TICKS * config.external.interval_ms
     if PLAIN:  # a fast clock decides a thousand times between two ticks
-        until_ms = min(until_ms, 200 * (config.strategy.decision_interval_ms or until_ms))
-    return run(config, seed=seed, until=f"{until_ms}ms")
+        until = min(until, 200 * (config.strategy.decision_interval_ms or until))
+    return until
 
 
 @rows
@@ -481,3 +488,15 @@ def test_who_does_nothing_keeps_what_he_has(config, seed):
     assert done.last.equity == done.last.cash
     assert done.last.cash == pytest.approx(100_000.0, abs=config.unit_value)
     assert done.orders.size == done.fills.size == done.risk_events.size == 0
+
+
+@rows
+@given(config=configs(), seed=seeds(), share=st.integers(0, 20))
+def test_a_run_taken_up_from_a_checkpoint_ends_in_the_same_bytes(config, seed, share):
+    end_ns = round(until_ms(config) * t.NS_PER_MS)
+    whole, other = Simulation(config, seed=seed), Simulation(config, seed=seed)
+    frame = whole.advance(end_ns * share // 20)
+    other.go_on_from(whole.checkpoint(), {name: getattr(frame, name) for name in TABLES})
+    for one in (whole, other):
+        one.play(end_ns)
+    assert other.digest() == whole.digest()
