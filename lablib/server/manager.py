@@ -103,8 +103,8 @@ class Manager:
         markets: Mapping[str, Callable[[], Market]] | None = None,
         warm: Callable[[], None] = lambda: None,
     ) -> None:
-        self._scratch = tempfile.TemporaryDirectory(prefix="lablib_") if folder is None else None
-        self.folder = Path(self._scratch.name if self._scratch else str(folder))
+        self._folder = None if folder is None else Path(folder)
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._quota_bytes = quota_bytes
         self.max_runs, self.keep_runs = max_runs, keep_runs
         self.refused = 0  # runs that were one too many
@@ -112,7 +112,7 @@ class Manager:
         self._markets = dict(markets or {})
         self._loaded: dict[str, Market] = {}
         self._runs: dict[str, LiveRun] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._coming = 0  # runs that are being made
         self._next: SimConfig | None = None  # of the next run, where it was set
         self._slot = Turnstile(max(1, (os.cpu_count() or 2) - 1))
@@ -136,6 +136,15 @@ class Manager:
         if run is None:
             raise NoRunError(f"runs: no run {run_id[:40]!r}")
         return run
+
+    @property
+    def folder(self) -> Path:
+        """Where records go; a temporary folder is made when it is first asked for."""
+        with self._lock:
+            if self._folder is None:
+                self._scratch = tempfile.TemporaryDirectory(prefix="lablib_")
+                self._folder = Path(self._scratch.name)
+            return self._folder
 
     @property
     def newest(self) -> LiveRun:
