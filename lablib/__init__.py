@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from lablib.presets import SCENARIOS as SCENARIOS
     from lablib.presets import WIRES as WIRES
     from lablib.replay import Replay as Replay
+    from lablib.replay import listing as listing
     from lablib.replay import open_run as open_run
     from lablib.replay import replay as replay
     from lablib.replay import resume as resume
@@ -72,7 +73,7 @@ _ROOMS = {
     "pace": "Pace",
     "pieces": "Action LagGenerator Metrics PriceGenerator RiskState SimEngine Stage compute_signal",
     "presets": "SCENARIOS WIRES",
-    "replay": "Replay open_run replay resume",
+    "replay": "Replay listing open_run replay resume",
     "run": "Run run",
     "session": "Session",
     "tape.readers.latency": "Latencies load_latency",
