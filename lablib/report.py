@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+ROLES = ("leader", "follower")  # of the files of a recorded market
+
 NEXT = """
   What to try next
     lablib serve                                      watch it live, and move the sliders
@@ -61,17 +63,27 @@ def recording(report: Mapping[str, Any]) -> str:
     Parameters
     ----------
     report
-        `Market.report` of two venues.
+        `Market.report`, of one venue or two.
     """
-    book, lead = report["book"], report["lead_lag"]
+    book, lead = report["book"], report.get("lead_lag")
+    who = "the leader" if "leader" in report else "its own quote"
+    whose = "the follower" if "leader" in report else "the venue"
     lines = [
-        f"recorded market: {report['events']['external']:,} moves of the leader,"
-        f" {report['events']['level']:,} level changes and {report['events']['trade']:,} trades of the"
-        " follower",
+        f"recorded market: {report['events']['external']:,} moves of {who},"
+        f" {report['events']['level']:,} level changes and {report['events']['trade']:,} trades of"
+        f" {whose}",
         f"the rebuilt book shows the recorded best quote at {book['equal']:,} of"
         f" {book['comparisons']:,} comparable updates",
-        f"the leader is ahead by {lead['peak_ms']:g} ms"
-        f" ({lead['low_ms']:g} to {lead['high_ms']:g} ms, bootstrap)",
+    ]
+    if lead is not None:
+        lines.append(
+            f"the leader is ahead by {lead['peak_ms']:g} ms"
+            f" ({lead['low_ms']:g} to {lead['high_ms']:g} ms, bootstrap)"
+        )
+    for role in ROLES:
+        for reason, count in report.get(role, {}).get("dropped", {}).items():
+            lines.append(f"left out of the {role}: {count:,} × {reason}")
+    lines += [
         *(f"mind: {warning}" for warning in report["warnings"]),
     ]
     return "\n".join(f"  {line}" for line in lines)

@@ -13,6 +13,7 @@ import termios
 import time
 
 import pytest
+from tape.binance_fixture import recording
 
 from lablib import open_run, run
 from lablib.cli import main
@@ -321,6 +322,36 @@ def test_a_bad_record_is_exit_code_2_and_one_line(capsys, tmp_path, args, why):
     assert why in error
     assert len(error.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_recording_is_looked_through_before_a_run(capsys, tmp_path):
+    venue = recording("coinm").write(tmp_path / "venue.gz")
+    assert main(["data", str(venue), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["book"]["equal"] == told["book"]["comparisons"] > 0
+    assert told["seconds"] > 0
+    assert main(["data", str(venue)]) == 0
+    assert "the rebuilt book shows" in capsys.readouterr().out
+    assert main(["data", str(venue), str(venue)]) == 0  # a pair, if an odd one
+    assert "the follower" in capsys.readouterr().out
+
+
+def test_a_recording_with_a_bad_row_is_refused_or_looked_through_without_it(capsys, tmp_path):
+    made = recording("coinm")
+    made.lines[made.find("bookTicker", 9)] = "torn"
+    venue = str(made.write(tmp_path / "venue.gz"))
+    assert main(["data", venue]) == 2
+    assert "line " in capsys.readouterr().err
+    assert main(["data", venue, "--on-bad", "skip"]) == 0
+    assert "left out of the follower: 1 × layout" in capsys.readouterr().out
+
+
+@pytest.mark.compiled
+def test_this_computer_is_measured(capsys):
+    assert main(["bench", "--rounds", "1", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["presets"]
+    assert {row["preset"] for row in rows} <= set(SCENARIOS)
+    assert all(row["events_per_s"] > row["decisions_per_s"] > 0 for row in rows)
 
 
 @pytest.mark.compiled

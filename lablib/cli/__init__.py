@@ -15,6 +15,7 @@ from typing import Any
 
 from lablib import __version__
 from lablib.cli.faces import presets, serve
+from lablib.cli.machine import bench, data
 from lablib.cli.options import count, over, port, recorded, scenario
 from lablib.cli.records import export, ls, replay, resume
 from lablib.cli.simulate import demo, run, sweep
@@ -121,6 +122,22 @@ def parser() -> argparse.ArgumentParser:
         "folder", type=Path, nargs="?", default=Path(), metavar="FOLDER", help="(here)"
     )
     shelf.add_argument("--json", action="store_true", help="print one JSON list")
+
+    look = add("data", data, "Look through a recording, or a pair of them, before running on it.")
+    look.add_argument("leader", type=Path, metavar="FILE", help="a recording; alone, its own venue")
+    look.add_argument(
+        "follower", type=Path, nargs="?", metavar="FOLLOWER", help="the venue that follows it"
+    )
+    look.add_argument(
+        "--on-bad",
+        choices=("raise", "skip"),
+        default="raise",
+        help="stop at the first bad row and name it, or drop and count them (%(default)s)",
+    )
+    look.add_argument("--json", action="store_true", help="print one JSON object")
+    speed = add("bench", bench, "Measure how fast this computer simulates.")
+    speed.add_argument("--rounds", type=count, default=3, metavar="N", help="(%(default)s)")
+    speed.add_argument("--json", action="store_true", help="print one JSON object")
 
     lab = add("serve", serve, "Start the live lab in a browser, for this computer only.")
     lab.add_argument("--port", type=port, help="port (8866, or the next free one); 0 takes any")
