@@ -60,7 +60,7 @@ def won(theirs: Any, ours: Any, races: int, **changes: Any) -> float:
     mid = dict(zip(asked["t_ns"].tolist(), asked["market_px"].tolist(), strict=True))
     stale = np.array([mid[at] for at in orders["looked_at"].tolist()]) + 0.01 * orders["side"]
     first = np.unique(done.fills["order_id"], return_index=True)[1]
-    return float(np.isclose(done.fills["price_px"][first], stale, atol=1e-6).mean())
+    return float(np.isclose(done.fills["price_px"][first], stale, rtol=0, atol=1e-6).mean())
 
 
 RACES = {
