@@ -62,8 +62,9 @@ class LabService(Configurable):
         return os.environ.pop("LABLIB_VIEWER_TOKEN", "")  # kernels inherit the rest
 
     def tell_kernels(self, url: str) -> None:
-        """Leave to the kernels of this server's pages where it is and a token to look with, no more."""
+        """Leave to the kernels of this server's pages where it is, where its records are and a token to look with."""
         os.environ["LABLIB_API_URL"] = f"{url}lablib/api"
+        os.environ["LABLIB_RECORDS"] = str(self.manager.folder.resolve())
         os.environ["LABLIB_VIEWER_TOKEN"] = self.viewer_token
 
     def close(self) -> None:

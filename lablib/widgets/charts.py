@@ -122,9 +122,9 @@ class DivergenceChart(Panel):
 
 
 class EquityChart(Panel):
-    """Equity since the start; the gap to its running peak is the drawdown."""
+    """Equity since the start; the gap to its running peak is the drawdown. `ghost` names the other run."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, ghost: str = "without latency") -> None:
         self.ruler = Ruler("currency", 10.0)
         self.lines = lines(
             ACROSS,
@@ -139,7 +139,7 @@ class EquityChart(Panel):
             key("equity", theme.BLUE),
             key("peak", theme.PALE),
             key("drawdown", "#f4c9a3"),
-            key("without latency", theme.GHOST),
+            key(ghost, theme.GHOST),
         )
         self.ghost = lines(
             ACROSS,

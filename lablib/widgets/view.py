@@ -177,12 +177,15 @@ class View:
 
         At most `MARKS`, the newest of each stretch of time. Shape (2, n).
         """
-        kept = self._fills.rows
-        width = self.window_s / COLUMNS
-        right = (np.floor(self.now_s / width) + 1) * width
-        kept = kept[:, (kept[2] == side) & (kept[0] > right - self.window_s)]
-        kept = newest(kept, self.window_s / MARKS)[:, -MARKS:]
-        return np.stack([(kept[0] - right) / self.window_s, kept[1]])
+        return placed(self._fills.rows, self.now_s, self.window_s, side)
+
+
+def placed(marks: Floats, now_s: float, window_s: float, side: int) -> Floats:
+    """Where fills of one side stand in a window that ends now; `marks` has rows time, price, side."""
+    right = (np.floor(now_s / (window_s / COLUMNS)) + 1) * (window_s / COLUMNS)
+    kept = marks[:, (marks[2] == side) & (marks[0] > right - window_s)]
+    kept = newest(kept, window_s / MARKS)[:, -MARKS:]
+    return np.stack([(kept[0] - right) / window_s, kept[1]])
 
 
 def _order_time(row: Any) -> int:
