@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from html import escape
 from typing import Any
+from urllib.parse import urlencode
 
 import ipywidgets as W  # noqa: N812 - the name its own manual uses
 
@@ -63,6 +64,7 @@ FOLDS = {
     "Drills": ("drills.",),
 }  # by section
 CUSTOM = "custom"
+RECORD, STOP = "Record", "Stop and keep"
 
 Act = Callable[[str, Any], None]
 
@@ -75,8 +77,9 @@ class Controls:
     config, seed, preset
         Where to stand at first; `preset` may be `CUSTOM`.
     act
-        Called with what was asked for: `play`, `pause`, `step`, `reset`, `halt`, `release`, or with a
-        value `preset`, `seed`, `speed`, `window`, `set` (a pair of dotted field and value).
+        Called with what was asked for: `play`, `pause`, `step`, `reset`, `record` (which also ends it),
+        `halt`, `release`, or with a value `preset`, `seed`, `speed`, `window`, `set` (a pair of dotted field
+        and value).
     """
 
     def __init__(self, config: SimConfig, seed: int, preset: str, act: Act) -> None:
@@ -90,6 +93,7 @@ class Controls:
                 ("pause", "Pause", "Hold the market; time stands still"),
                 ("step", "Step", "Move on by one decision"),
                 ("reset", "Reset", "Begin again at time zero with these settings and this seed"),
+                ("record", RECORD, "Begin again at time zero and write everything down"),
                 ("halt", "Halt trading", "Pull the kill switch by hand"),
             )
         }
@@ -114,7 +118,7 @@ class Controls:
             dial.slider.observe(self._turned(dial), "value")
         self.switches = {one.path: self._switch(one) for one in switches(type(config))}
         self._about = W.HTML()
-        self._link, self._onward = W.HTML(), W.HTML()
+        self._link, self._onward, self._kept = W.HTML(), W.HTML(), W.HTML()
         self.status = W.HTML()
         self.box = self._column()
         self.show(config, seed, preset)
@@ -172,7 +176,9 @@ class Controls:
     def _column(self) -> Any:
         four = W.Box([self.buttons[name] for name in ("play", "pause", "step", "reset")])
         four.add_class("lrl-buttons")
-        parts = [four, self.speed, self.window, self.buttons["halt"], _heading("Scenario")]
+        two = W.Box([self.buttons["record"], self.buttons["halt"]])
+        two.add_class("lrl-pair")
+        parts = [four, self.speed, self.window, two, self._kept, _heading("Scenario")]
         parts += [self.preset, self._about, self.seed, self._link, self._onward]
         for title, paths in GROUPS.items():
             parts += [_heading(title), *(self.dials[path].box for path in paths)]
@@ -232,6 +238,30 @@ class Controls:
         text = f'<a href="frontier.ipynb?{escape(query, quote=True)}">Sweep two of its settings</a>'
         assign(self._onward, value=f'<div class="lrl-note lrl-onward">{text}</div>')
 
+    def show_record(self, writing: str, kept: str, page: str) -> None:
+        """Say which record is being written, and which was kept last.
+
+        Parameters
+        ----------
+        writing, kept
+            Names, empty for none.
+        page
+            Address of the player, empty where there is none.
+        """
+        button = self.buttons["record"]
+        assign(button, description=STOP if writing else RECORD)
+        if ("lrl-recording" in button._dom_classes) != bool(writing):
+            (button.add_class if writing else button.remove_class)("lrl-recording")
+        lines = [f"Recording as <b>{escape(writing)}</b>"] if writing else []
+        if kept and page:
+            href = escape(f"{page}?{urlencode({'record': kept})}", quote=True)
+            link = f'<a href="{href}" target="_blank">open it in the replay</a>'
+            lines.append(f"Kept as <b>{escape(kept)}</b>: {link}")
+        elif kept:
+            lines.append(f"Kept as {escape(kept)}: replay_lab() plays it")
+        text = f'<div class="lrl-note lrl-kept">{"<br>".join(lines)}</div>' if lines else ""
+        assign(self._kept, value=text)
+
     def show_life(self, state: str, *, halted: bool) -> None:
         """Enable what can be done now."""
         running, over = state in ("running", "halted"), state in ("finished", "failed")
@@ -240,6 +270,7 @@ class Controls:
             "pause": running,
             "step": not running and not over and state != "starting",
             "reset": state != "starting",
+            "record": state != "starting",
             "halt": not over and state != "starting",
         }
         for name, value in able.items():

@@ -6,18 +6,23 @@ session records, unless the run was built on it: then it waits for the next rese
 
 from __future__ import annotations
 
+import shutil
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lablib.config import SimConfig
-from lablib.errors import ConfigError, LabError
+from lablib.errors import ConfigError, LabError, SessionError
 from lablib.kernels import tables as t
 from lablib.presets import SCENARIOS
 from lablib.widgets import permalink
 from lablib.widgets.knobs import knobs, switches
+from lablib.widgets.shelf import QUOTA_BYTES
 
 if TYPE_CHECKING:
     from lablib.session import Session
+    from lablib.widgets.shelf import Shelf
 
 NEW, LIVE, WAITS, REFUSED = "new scenario", "live", "waits for the next reset", "refused"
 
@@ -51,6 +56,7 @@ class Helm:
     seed: int
     staged: dict[str, Any] = field(default_factory=dict)
     _asked: dict[str, Any] = field(default_factory=dict)
+    _shelf: Shelf | None = None
 
     @property
     def config(self) -> SimConfig:
@@ -92,7 +98,7 @@ class Helm:
             if self.fresh:
                 self.session.reset(self.config.replace({path: value}))
                 return Outcome(path, value, NEW, f"{path} = {_word(value)}")
-            if path not in _LIVE:
+            if path not in _LIVE or self.session.over:
                 self.staged[path] = value
                 return Outcome(
                     path, value, WAITS, f"{path} = {_word(value)} waits for the next reset"
@@ -116,19 +122,71 @@ class Helm:
             self.session.reset(seed=self.seed)
 
     def reset(self) -> None:
-        """Begin again with everything that waited."""
-        config, self.staged = self.next_config, {}
-        self._restart(config)
+        """Begin again with everything that waited; where it is recorded, in another record."""
+        self._restart(self.next_config)
+        self.staged = {}
 
     def choose(self, preset: str) -> None:
         """Begin again in a named scenario."""
-        config = SimConfig.preset(preset)
+        self._restart(SimConfig.preset(preset))
         self.preset, self.staged = preset, {}
-        self._restart(config)
 
     def _restart(self, config: SimConfig) -> None:
+        if self.recording:
+            assert self._shelf is not None
+            self._begin_record(self._shelf, config)
+        elif self.session.over:  # a record that was closed is not gone on with
+            self.session = _session(config, self.seed)
+        else:
+            self.session.reset(config, self.seed)
         self._asked.clear()
-        self.session.reset(config, self.seed)
+
+    # ---------------------------------------------------------------------------------- recording
+    @property
+    def recording(self) -> str:
+        """Name of the record that is being written, empty where none is."""
+        return "" if self.session.over else self.written
+
+    @property
+    def written(self) -> str:
+        """Name of the record that is or was written, empty where none was."""
+        recorder = self.session.recorder
+        return recorder.path.name if recorder is not None else ""
+
+    def record(self, shelf: Shelf) -> None:
+        """Begin again with everything that waited, and write it down from the first moment.
+
+        Raises
+        ------
+        ArchiveError
+            There is no room, or it cannot be written; the run goes on as it was.
+        """
+        self._begin_record(shelf, self.next_config)
+        self.staged = {}
+        self._asked.clear()
+
+    def _begin_record(self, shelf: Shelf, config: SimConfig) -> None:
+        fresh = shelf.begin(lambda path: _session(config, self.seed, path))
+        with suppress(SessionError):  # the one before has failed, and its record says so
+            self.keep()
+        self._shelf, self.session = shelf, fresh
+
+    def keep(self) -> str:
+        """End a run that is recorded: the name of what is kept, empty where nothing had happened."""
+        name, session = self.recording, self.session
+        if not name:
+            return ""
+        session.stop()
+        assert session.recorder is not None
+        if self.untouched:
+            shutil.rmtree(session.recorder.path, ignore_errors=True)
+            return ""
+        return name
+
+    @property
+    def untouched(self) -> bool:
+        """Whether the run still stands at its start."""
+        return self.session.simulation.now_ns == 0
 
 
 def _word(value: float | bool) -> str:
@@ -149,7 +207,13 @@ def open_session(config: SimConfig, seed: int) -> Session:
     rehearsal = Session(config, seed=seed)
     rehearsal.start()
     rehearsal.advance(t.NS_PER_S)
-    return Session(config, seed=seed, twin=True)
+    return _session(config, seed)
+
+
+def _session(config: SimConfig, seed: int, record: Path | None = None) -> Session:
+    from lablib.session import Session
+
+    return Session(config, seed=seed, twin=True, record=record, quota_bytes=QUOTA_BYTES)
 
 
 def scenario_of(preset_or_config: Any) -> tuple[SimConfig, str]:

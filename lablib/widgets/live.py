@@ -10,12 +10,13 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as W  # noqa: N812 - the name its own manual uses
 
-from lablib.errors import LabError
+from lablib.errors import LabError, SessionError
 from lablib.widgets import helm, permalink, readouts
 from lablib.widgets.controls import CUSTOM, Controls
 from lablib.widgets.dashboard import Dashboard
@@ -24,6 +25,7 @@ from lablib.widgets.knobs import law
 from lablib.widgets.loop import Loop
 from lablib.widgets.panels import assign, family, tell_again
 from lablib.widgets.playback import Playback
+from lablib.widgets.shelf import Shelf
 from lablib.widgets.tempo import Tempo
 from lablib.widgets.view import View
 
@@ -34,6 +36,7 @@ WORDS_S = 0.25  # between two readouts of how the frames flow
 FIRST_LOOK_S = 180.0  # how long a page may take to appear
 GREETING_S = 20.0  # of these, before the first frame is drawn for whoever comes later
 BUILT_S = 1.0  # from a page's first sign to its last panel
+PLAYER = "replay.ipynb"
 STARTING = "Starting the engine. On a new machine its kernels are compiled first: some seconds."
 
 _current: LiveLab | None = None
@@ -58,6 +61,8 @@ class LiveLab(W.VBox):  # type: ignore[misc]
         self.add_class("lrl")
         self._helm: helm.Helm | None = None
         self._early: dict[str, Any] = {}  # asked for before there was an engine
+        self._shelf = Shelf()
+        self._kept = ""  # name of the record that was kept last
         self._loop = Loop(self._failed)
         self._tempo = Tempo()
         self._told = 0.0
@@ -164,6 +169,18 @@ class LiveLab(W.VBox):  # type: ignore[misc]
         self._show_scenario()
         self._redraw()
 
+    def record(self) -> None:
+        """Begin again at time zero and write everything down; pressed again, end the run and keep it."""
+        ready = self._ready
+        if not ready.recording:
+            self._anew(partial(ready.record, self._shelf))
+            return
+        self._kept = ready.keep()
+        self.view.push(self.session.frame)
+        words = "This run has ended and is kept." if self._kept else "Nothing had happened yet."
+        self._say(f"{words} Reset begins another, Record one that is written down.")
+        self._draw(everything=True)
+
     def halt(self) -> None:
         """Pull the kill switch by hand."""
         self._command(self.session.halt, "kill switch pulled by hand")
@@ -177,8 +194,9 @@ class LiveLab(W.VBox):  # type: ignore[misc]
         self._redraw()
 
     def _anew(self, begin: Callable[[], None]) -> None:
-        again = self._runs
+        again, writing = self._runs, "" if self._ready.untouched else self._ready.recording
         begin()
+        self._kept = writing or self._kept
         self.view.clear()
         self._say()
         self._show_scenario()
@@ -204,9 +222,15 @@ class LiveLab(W.VBox):  # type: ignore[misc]
 
     def _turn(self) -> None:
         self._apply()
-        with self._tempo.computing() as due_ns:
-            frame = self.session.advance(due_ns)
-        self.view.push(frame)
+        try:
+            with self._tempo.computing() as due_ns:
+                self.session.advance(due_ns)
+        except (
+            SessionError
+        ) as error:  # its record is full, or the disk: it stands still, and is kept
+            self._kept = self._ready.written
+            self._say(self._shelf.plain(error), bad=True)
+        self.view.push(self.session.frame)
         self._draw()
 
     def _ended(self, unseen: bool) -> None:
@@ -232,12 +256,14 @@ class LiveLab(W.VBox):  # type: ignore[misc]
     def _redraw(self) -> None:
         """Show the present moment in every panel, with what commands have done to it."""
         if self._helm is not None:
-            self.view.push(self.session.look())
+            if not self.session.over:  # the last moment was taken in when it ended
+                self.view.push(self.session.look())
             self._draw(everything=True)
 
     def _show_life(self) -> None:
         frame = self.view.frame
         self.controls.show_life(self.session.state, halted=frame is not None and frame.halted)
+        self.controls.show_record(self._ready.recording, self._kept, PLAYER if _served() else "")
 
     def _show_scenario(self, *, dials: bool = True) -> None:
         ready = self._ready
@@ -246,7 +272,7 @@ class LiveLab(W.VBox):  # type: ignore[misc]
             self.controls.show(ready.next_config, ready.seed, name)
         else:
             self.controls.name(name)
-        if "QUERY_STRING" in os.environ:  # elsewhere the page's address is not ours
+        if _served():
             self.controls.link(ready.query)
 
     def _say(self, *lines: str, bad: bool = False) -> None:
@@ -270,9 +296,17 @@ class LiveLab(W.VBox):  # type: ignore[misc]
             else:
                 getattr(self, name)()
         except LabError as error:
-            self._say(str(error), bad=True)
+            self._complain(error)
             if name == "seed" and self._helm is not None:
                 self._show_scenario()
+
+    def _complain(self, error: LabError) -> None:
+        """Say what went wrong; what was recorded until then is kept."""
+        self._say(self._shelf.plain(error), bad=True)
+        if self._helm is not None:
+            if self.session.state == "failed":
+                self._kept = self._helm.written or self._kept
+            self._show_life()
 
     def close(self) -> None:
         """Stop, and give every widget back."""
@@ -280,6 +314,9 @@ class LiveLab(W.VBox):  # type: ignore[misc]
         if _current is self:
             _current = None
         self._loop.cancel()
+        if self._helm is not None:
+            with suppress(LabError):  # nobody is left to be told
+                self._helm.keep()
         self._flow.close()
         for widget in family(self):
             if widget is not self:
@@ -313,6 +350,11 @@ def _take_over(lab: LiveLab) -> None:
     before, _current = _current, lab
     if before is not None:
         before.close()
+
+
+def _served() -> bool:
+    """Whether the page's address is ours, so that links can lead from it."""
+    return "QUERY_STRING" in os.environ
 
 
 def _testing() -> bool:

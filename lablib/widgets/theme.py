@@ -127,6 +127,11 @@ CSS = f"""
 .lrl button:is(.lrl-play, .lrl-run):hover:not(:disabled) {{ background: #0f55a8; color: #fff; }}
 .lrl button.lrl-halt {{ border-color: {ALARM}; color: {ALARM}; }}
 .lrl button.lrl-halt:hover:not(:disabled) {{ background: {ALARM}; border-color: {ALARM}; color: #fff; }}
+.lrl button.lrl-record::before {{ content: ''; flex: none; width: 10px; height: 10px; border-radius: 5px;
+  background: {ALARM}; margin-right: 6px; }}
+.lrl button.lrl-recording::before {{ border-radius: 1px; }}
+.lrl button.lrl-recording {{ border-color: {ALARM}; background: #fdf1f0; }}
+.lrl-kept a {{ color: {BLUE}; }}
 .lrl .widget-dropdown, .lrl .widget-text, .lrl .widget-slider {{ width: 100%; min-width: 0; }}
 .lrl .widget-label {{ color: {SLATE}; font-size: 12px; }}
 .lrl .widget-dropdown > select, .lrl .widget-text input {{ border-radius: 5px; font-size: 12px; color: {INK};

@@ -236,12 +236,12 @@ def test_buttons_and_choices_say_their_names(controls, wishes):
     ("state", "able"),
     [
         ("starting", set()),
-        ("created", {"play", "step", "reset", "halt"}),
-        ("running", {"pause", "reset", "halt"}),
-        ("halted", {"pause", "reset", "halt"}),
-        ("paused", {"play", "step", "reset", "halt"}),
-        ("finished", {"reset"}),
-        ("failed", {"reset"}),
+        ("created", {"play", "step", "reset", "record", "halt"}),
+        ("running", {"pause", "reset", "record", "halt"}),
+        ("halted", {"pause", "reset", "record", "halt"}),
+        ("paused", {"play", "step", "reset", "record", "halt"}),
+        ("finished", {"reset", "record"}),
+        ("failed", {"reset", "record"}),
     ],
 )
 def test_only_what_can_be_done_now_is_offered(controls, state, able):
