@@ -131,7 +131,7 @@ CSS = f"""
   background: {ALARM}; margin-right: 6px; }}
 .lrl button.lrl-recording::before {{ border-radius: 1px; }}
 .lrl button.lrl-recording {{ border-color: {ALARM}; background: #fdf1f0; }}
-.lrl-kept a {{ color: {BLUE}; }}
+.lrl-card .lrl-note a {{ color: {BLUE}; }}
 .lrl .widget-dropdown, .lrl .widget-text, .lrl .widget-slider {{ width: 100%; min-width: 0; }}
 .lrl .widget-label {{ color: {SLATE}; font-size: 12px; }}
 .lrl .widget-dropdown > select, .lrl .widget-text input {{ border-radius: 5px; font-size: 12px; color: {INK};
