@@ -33,6 +33,7 @@ TABLES = {
     "fills": t.FILL,
     "risk_events": t.RISK_EVENT,
 }
+NO_EVENTS = np.zeros(0, t.TAPE_EVENT)
 
 
 class Market(Protocol):
@@ -156,8 +157,7 @@ class Simulation:
         }
         self.market = market
         self.strategy = NO_STRATEGY if strategy is None else prepare(strategy)
-        config = _on_strategy(as_config(config), strategy)
-        self.first_config = self.config = self._timed(_on_market(config, market))
+        self.first_config = self.config = self._timed(fitted(as_config(config), market, strategy))
         self.commands: list[Command] = []
         queue = (Command(c.t_ns, c.kind, c.field, plain(c.value)) for c in commands)
         self._queue = deque(sorted(queue, key=lambda command: command.t_ns))
@@ -172,8 +172,7 @@ class Simulation:
         self._output: Any = self._outputs[0]
         self._written = {name: self._outputs["cursor"][name] for name in TABLES}
         self._synthetic = SyntheticTape(self.seed) if tape is None else tape
-        # A copy, since a read-only array is another type to numba and would compile everything anew.
-        self._tape = np.zeros(0, t.TAPE_EVENT) if market is None else market.events.copy()
+        self._tape = lent(NO_EVENTS if market is None else market.events)
         self._tape_hash = hashlib.sha256() if hash_tape else None
         self._hashed = 0
         self._hashes = {name: hashlib.sha256() for name in TABLES}
@@ -447,28 +446,36 @@ def _of_the_tape(params: Any) -> bytes:
     return b"".join(params[name].tobytes() for name in ("external", "flow", "intensity"))
 
 
-def _on_market(config: SimConfig, market: Market | None) -> SimConfig:
-    """A config fitted to its market: recorded data bring their own tick, lot and start."""
-    if market is None:
-        if config.venue.model == "recorded":
-            raise ConfigError("venue.model: 'recorded' needs a market; see lablib.load_pair")
-        return config
-    return config.replace(
-        {
+def fitted(config: SimConfig, market: Market | None, strategy: Strategy | None) -> SimConfig:
+    """A config as a run has it: recorded data bring their tick, lot and start, a strategy its name.
+
+    Raises
+    ------
+    ConfigError
+        A config that needs a market or a strategy, and has none.
+    """
+    changes: dict[str, Any] = {}
+    if market is not None:
+        changes = {
             "venue.model": "recorded",
             "venue.tick_size": market.tick_size,
             "venue.lot_size": market.lot_size,
             "external.start_px": market.start_px,
         }
-    )
-
-
-def _on_strategy(config: SimConfig, strategy: Strategy | None) -> SimConfig:
+    elif config.venue.model == "recorded":
+        raise ConfigError("venue.model: 'recorded' needs a market; see lablib.load_pair")
     if strategy is not None:
-        return config.replace({"strategy.name": "own"})
-    if config.strategy.name == "own":
+        changes["strategy.name"] = "own"
+    elif config.strategy.name == "own":
         raise ConfigError("strategy.name: 'own' needs a function; pass strategy=your_function")
-    return config
+    return config.replace(changes) if changes else config
+
+
+def lent(events: np.ndarray) -> np.ndarray:
+    """Events as the kernels are lent them: not to be written, which is a type of its own to numba."""
+    view = np.ascontiguousarray(events).view()
+    view.flags.writeable = False
+    return view
 
 
 def span_ns(until: str | float | None, market: Market | None) -> int:

@@ -758,5 +758,20 @@ OUTPUT = table(
     ("risk_events", RISK_EVENT, (N_RISK_EVENTS,)),
 )
 
+# One of many runs of a config: what it starts from, and what came of it.
+RUN = table(
+    ("key_low", i8),  # words of its seed, as in PARAMS
+    ("key_high", i8),
+    ("tape", i8),  # place of its first event on the tape lent
+    ("equity", i8),  # units, as all money here
+    ("realized", i8),
+    ("fees", i8),
+    ("fills", i8),
+    ("orders", i8),
+    ("halts", i8),
+    ("overshoot", i8),
+    ("drawdown", i8),
+)
+
 # Why `advance` came back.
 REACHED, NEED_TAPE, NEED_ROOM = range(3)

@@ -58,3 +58,17 @@ def merge(first, second, out):
         else:
             out[k] = second[j]
             j += 1
+
+
+@kernel
+def follow(events, external, at_ns):
+    """Stand where a run stands after these events: its EXTERNAL_STATE, and its last candidate of each kind."""
+    for k in range(events.size):
+        event = events[k]
+        if event.kind == t.EXTERNAL:
+            external.px = event.mark
+            external.at_ns = event.time_ns
+            external.index = event.ticks
+            external.regime = event.lots
+        else:
+            at_ns[event.kind - t.FLOW_LIMIT] = event.time_ns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from lablib.kernels import tables as t
 from lablib.kernels.price import external_path
-from lablib.kernels.tape import merge
+from lablib.kernels.tape import follow, merge
 from lablib.tape import noise
 from lablib.tape.counterparties import Counterparties
 from lablib.tape.flow import FlowSource
@@ -38,28 +39,44 @@ class SyntheticTape:
 
         Returns
         -------
-        A `tables.TAPE_EVENT` array, never empty: up to the first end of a block of any source. The last
-        few are kept: a twin that plays beside another run asks for them again.
+        A read-only `tables.TAPE_EVENT` array, never empty: up to the first end of a block of any source.
+        The last few are kept: a twin that plays beside another run asks for them again.
         """
-        played = (state["external"], state["venue"]["flow"]["at_ns"])
+        external, at_ns = state["external"], state["venue"]["flow"]["at_ns"]
         rules = (params.external, params.flow, params.intensity, params.venue)
-        asked = b"".join(part.tobytes() for part in (*played, *rules))
+        asked = b"".join(part.tobytes() for part in (external, at_ns, *rules))
         if asked not in self._drawn:
             if len(self._drawn) == _KEPT:
                 del self._drawn[next(iter(self._drawn))]
-            self._drawn[asked] = self._draw(params, state)
+            self._drawn[asked] = self._draw(params, external, at_ns)
         return self._drawn[asked]
 
-    def _draw(self, params: np.record, state: Any) -> NDArray[Any]:
+    def pieces(self, params: np.record) -> Iterator[NDArray[Any]]:
+        """All of it, from the start, piece after piece as `events_after` gives them to a run."""
+        external: Any = np.zeros(1, t.EXTERNAL_STATE)[0]
+        external.px = params.external.start_ticks
+        external.regime = t.NORMAL
+        at_ns = np.zeros(t.N_FLOWS, np.int64)
+        while True:
+            events = self._draw(params, external, at_ns)
+            yield events
+            follow(events, external, at_ns)
+
+    def _draw(self, params: np.record, external: Any, at_ns: Any) -> NDArray[Any]:
+        events = self._next(params, external, at_ns)
+        events.flags.writeable = False  # it is lent to many
+        return events
+
+    def _next(self, params: np.record, external: Any, at_ns: Any) -> NDArray[Any]:
         if params.venue.model not in (t.FLOW, t.INTENSITY, t.MAKERS):
-            return self._external(params.external, state.external, t.FAR)
+            return self._external(params.external, external, t.FAR)
         rules = (params.intensity if params.venue.model == t.INTENSITY else params.flow).copy()
         if rules.tobytes() != self._rules:
             self._rules = rules.tobytes()
             self._crowd = [source for source in self._sources(params, rules) if source.rate > 0]
         if not self._crowd:
-            return self._external(params.external, state.external, t.FAR)
-        return self._with_crowd(params.external, state["external"], state["venue"]["flow"]["at_ns"])
+            return self._external(params.external, external, t.FAR)
+        return self._with_crowd(params.external, external, at_ns)
 
     def _sources(self, params: Any, rules: Any) -> list[Windowed]:
         if params.venue.model == t.INTENSITY:
