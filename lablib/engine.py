@@ -446,7 +446,7 @@ def _of_the_tape(params: Any) -> bytes:
     return b"".join(params[name].tobytes() for name in ("external", "flow", "intensity"))
 
 
-def fitted(config: SimConfig, market: Market | None, strategy: Strategy | None) -> SimConfig:
+def fitted(config: SimConfig, market: Market | None, strategy: object | None) -> SimConfig:
     """A config as a run has it: recorded data bring their tick, lot and start, a strategy its name.
 
     Raises

@@ -25,7 +25,7 @@ from lablib.kernels.jit import COMPILE_ERRORS, strategy_function
 
 @dataclass(frozen=True)
 class OwnStrategy:
-    """A strategy ready to run.
+    """A strategy ready to run; another process is sent its function, and compiles it there.
 
     Attributes
     ----------
@@ -35,11 +35,17 @@ class OwnStrategy:
         Names the code in a run's digest.
     compiled
         What the kernels call.
+    function
+        As it was given.
     """
 
     name: str
     source_sha256: str
     compiled: Any
+    function: Callable[[Any, Any], int]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return prepare, (self.function,)
 
 
 def _hold(seen: Any, mine: Any) -> int:
@@ -47,7 +53,7 @@ def _hold(seen: Any, mine: Any) -> int:
     return 0
 
 
-NO_STRATEGY = OwnStrategy("", "", strategy_function(_hold, cache=True))
+NO_STRATEGY = OwnStrategy("", "", strategy_function(_hold, cache=True), _hold)
 
 
 def prepare(function: Callable[[Any, Any], int]) -> OwnStrategy:
@@ -59,7 +65,7 @@ def prepare(function: Callable[[Any, Any], int]) -> OwnStrategy:
         Not a function of two arguments, a mistake that shows at the first call, or code outside
         numba's subset: with the function's name, the line and what is wrong.
     """
-    name = getattr(function, "__name__", repr(function))
+    name, given = getattr(function, "__name__", repr(function)), function
     function = getattr(function, "py_func", function)  # a jitted one is compiled anew, as ours
     if not inspect.isfunction(function):
         raise ConfigError(f"strategy {name}: give a function of (seen, mine), got {function!r}")
@@ -70,7 +76,7 @@ def prepare(function: Callable[[Any, Any], int]) -> OwnStrategy:
     for position in (0, 5, -5):
         _try(function, name, position)
     try:
-        return OwnStrategy(name, _fingerprint(function), strategy_function(function))
+        return OwnStrategy(name, _fingerprint(function), strategy_function(function), given)
     except COMPILE_ERRORS as error:
         raise ConfigError(f"strategy {name}: {_gist(str(error))}") from None
 

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from lablib.config import SimConfig
-from lablib.engine import Market, Strategy, as_config, fitted, lent
+from lablib.engine import Market, as_config, fitted, lent
 from lablib.errors import LabError
 from lablib.kernels import tables as t
 from lablib.kernels.runs import play_runs
 from lablib.metrics import Latency
-from lablib.own_strategy import NO_STRATEGY, prepare
+from lablib.own_strategy import NO_STRATEGY, OwnStrategy
 from lablib.tape.noise import delay_key
 from lablib.tape.reel import market_of, reel
 from lablib.tape.synthetic import SyntheticTape
@@ -57,7 +57,7 @@ def cell(
     seeds: Sequence[int],
     until_ns: int,
     market: Market | None = None,
-    strategy: Strategy | None = None,
+    strategy: OwnStrategy | None = None,
     stopped: Callable[[], bool] | None = None,
 ) -> Outcome | None:
     """Run a changed config under every seed.
@@ -77,11 +77,12 @@ def cell(
     try:
         whole = as_config(config).replace({**changes, "record.samples": False})
         whole = fitted(whole, market, strategy)
-        theirs = NO_STRATEGY if strategy is None else prepare(strategy)
     except LabError as error:
         return {"error": f"{type(error).__name__}: {error}"}
     latencies = np.zeros(1, t.HISTOGRAM)
-    runs = _played(whole, tuple(seeds), until_ns, market, theirs.compiled, latencies, stopped)
+    runs = _played(
+        whole, tuple(seeds), until_ns, market, strategy or NO_STRATEGY, latencies, stopped or _never
+    )
     return None if runs is None else _outcome(whole, runs, latencies[0])
 
 
@@ -90,24 +91,26 @@ def _played(
     seeds: tuple[int, ...],
     until_ns: int,
     market: Market | None,
-    theirs: Any,
+    strategy: OwnStrategy,
     latencies: np.ndarray,
-    stopped: Callable[[], bool] | None,
+    stopped: Callable[[], bool],
 ) -> np.ndarray | None:
     """Play every run; returns `tables.RUN` rows and adds to `latencies`, or None once it is not wanted."""
     bench = _BENCH
     params = np.zeros(1, t.PARAMS)
     params[0] = config.to_record()
+    rules: Any = params[0]
+    drawn_by = market_of(rules)
     runs = np.zeros(len(seeds), t.RUN)
     runs["key_low"], runs["key_high"] = np.array([delay_key(seed) for seed in seeds]).T
-    drawn_by = market_of(params[0])
-    done = end = 0  # runs that are done, and runs whose tape has been lent
+    synthetic = SyntheticTape(seeds[0])
+    done = end = 0  # runs that are played, and runs that have been lent a tape
     while done < len(seeds):
-        if stopped is not None and stopped():
+        if stopped():
             return None
         begun = done < end
-        if begun:  # a run too long for a reel
-            tape = synthetic.events_after(params[0], bench.states[0])
+        if begun:  # it is too long for a reel
+            tape = synthetic.events_after(rules, bench.states[0])
             bench.outputs["cursor"]["tape"] = 0
         elif market is not None:
             tape, end = lent(market.events), done + 1
@@ -127,7 +130,7 @@ def _played(
             done,
             begun,
             until_ns,
-            theirs,
+            strategy.compiled,
         )
     return runs
 
@@ -148,3 +151,7 @@ def _outcome(config: SimConfig, runs: np.ndarray, histogram: Any) -> Outcome:
     for name, q in (("latency_p50_ms", 0.5), ("latency_p99_ms", 0.99)):
         outcome[name] = latency.quantile_ms(q) if latency.count else None
     return outcome
+
+
+def _never() -> bool:
+    return False

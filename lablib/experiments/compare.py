@@ -22,6 +22,7 @@ from lablib.experiments.crew import gather
 from lablib.experiments.design import Design, arms, check_runs, seeds_of
 from lablib.experiments.precision import standard_error, student
 from lablib.experiments.tables import column, structured
+from lablib.own_strategy import prepare
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -170,18 +171,19 @@ def compare(
         raise ConfigError(f"confidence: between 0 and 1, got {confidence}")
     check_runs(design.count, len(chosen))
     until_ns = span_ns(until, market)
-    whole = base.model_dump(mode="json")
-    # A seed is a job of its own, so that two settings keep more than two threads busy.
+    theirs = None if strategy is None else prepare(strategy)
+    # A seed is a job of its own, so that two settings keep more than two threads busy; all settings meet
+    # it before the next one, while its tape is at hand.
     jobs = (
         (
             k,
             (
-                whole,
-                design.changes(k // len(chosen)),
-                (chosen[k % len(chosen)],),
+                base,
+                design.changes(k % design.count),
+                (chosen[k // design.count],),
                 until_ns,
                 market,
-                strategy,
+                theirs,
             ),
         )
         for k in range(design.count * len(chosen))
@@ -190,7 +192,7 @@ def compare(
     for k, outcome in gather(cell, jobs, executor):
         if isinstance(outcome, BaseException):
             raise outcome
-        arm, place = divmod(k, len(chosen))
+        place, arm = divmod(k, design.count)
         if "error" in outcome:
             raise LabError(f"compare: {design.changes(arm)!r}: {outcome['error']}")
         for name in MEASURES:

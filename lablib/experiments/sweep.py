@@ -15,24 +15,16 @@ from lablib.config import SimConfig
 from lablib.engine import Market, Strategy, as_config, span_ns
 from lablib.errors import ConfigError
 from lablib.experiments import tables
-from lablib.experiments.cell import MEASURES, Outcome, cell
+from lablib.experiments.cell import Outcome, cell
 from lablib.experiments.crew import gather
 from lablib.experiments.design import DESIGNS, Design, check_runs, grid, scatter, seeds_of
 from lablib.experiments.frontier import Frontier, frontier_of
 from lablib.experiments.ledger import Ledger
-from lablib.experiments.precision import standard_error
+from lablib.experiments.rows import COLUMNS, numbers, settled
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MEANS = ("pnl", "realized_pnl", "fees", "fills", "orders", "overshoot", "max_drawdown")
-COLUMNS = (
-    *(f"{name}_{what}" for name in MEANS for what in ("mean", "se")),
-    *("halt_share", "halt_share_se", "latency_p50_ms", "latency_p99_ms"),
-)
-"""What a row says: means over the seeds with their standard errors, money in currency."""
-
-ERROR_LENGTH = 300
 Row = dict[str, Any]
 
 
@@ -61,7 +53,8 @@ class Sweep:
         strategy: Strategy | None = None,
     ) -> None:
         self.config, self.design, self.seeds, self.until_ns = config, design, seeds, until_ns
-        self._market, self._strategy = market, strategy
+        self._market = market
+        self._own = None if strategy is None else own_strategy.prepare(strategy)
         self._stats = np.full((design.count, len(COLUMNS)), np.nan)
         self._done = np.zeros(design.count, bool)
         self.pnl = np.full((design.count, len(seeds)), np.nan)
@@ -158,20 +151,15 @@ class Sweep:
     ) -> None:
         """Run the cells that are not done; see `sweep`."""
         ledger = None if resume is None else Ledger(resume, self.header())
+        tell = progress or (lambda done, cells: None)
         try:
             for index, line in ledger.lines.items() if ledger else ():
-                if (
-                    0 <= index < self.design.count and "error" not in line
-                ):  # a failure gets its chance
+                # A failure gets another chance.
+                if 0 <= index < self.design.count and "error" not in line:
                     self._put(index, line)
-            if progress:
-                progress(len(self), self.design.count)
-            if self._strategy is not None:
-                own_strategy.prepare(
-                    self._strategy
-                )  # compiled once, or refused, before threads meet it
+            tell(len(self), self.design.count)
             for index, result in gather(cell, self._jobs(), executor, cancelled):
-                outcome = _outcome(result)
+                outcome = settled(result)
                 if outcome is None:
                     continue
                 self._put(index, outcome)
@@ -179,31 +167,26 @@ class Sweep:
                     ledger.write({"cell": index, **outcome})
                 if on_result:
                     on_result(self.row(index))
-                if progress:
-                    progress(len(self), self.design.count)
+                tell(len(self), self.design.count)
         finally:
             if ledger:
                 ledger.close()
 
     def _jobs(self) -> Iterator[tuple[int, tuple[Any, ...]]]:
-        whole = self.config.model_dump(mode="json")
-        rest = self.seeds, self.until_ns, self._market, self._strategy
+        rest = self.seeds, self.until_ns, self._market, self._own
         for index in np.flatnonzero(~self._done).tolist():
-            yield index, (whole, self.design.changes(index), *rest)
+            yield index, (self.config, self.design.changes(index), *rest)
 
     def _put(self, index: int, outcome: Outcome) -> None:
         if "error" in outcome:
             self.errors[index] = outcome["error"]
         else:
-            self._stats[index] = _summary(outcome)
+            self._stats[index] = numbers(outcome)
             self.pnl[index] = outcome["pnl"]
         self._done[index] = True
 
     def header(self) -> dict[str, Any]:
         """What makes it this sweep and no other."""
-        strategy = (
-            None if self._strategy is None else own_strategy.prepare(self._strategy).source_sha256
-        )
         design = self.design.describe()
         return {
             "lablib": __version__,
@@ -213,7 +196,7 @@ class Sweep:
             "seeds": list(self.seeds),
             "until_ns": self.until_ns,
             "market_sha256": self._market.sha256 if self._market else None,
-            "strategy_sha256": strategy,
+            "strategy_sha256": self._own.source_sha256 if self._own else None,
         }
 
 
@@ -317,24 +300,3 @@ def prepare(
     chosen = seeds_of(seeds)
     check_runs(points.count, len(chosen))
     return Sweep(base, points, chosen, span_ns(until, market), market, strategy)
-
-
-def _outcome(result: Outcome | BaseException | None) -> Outcome | None:
-    """What a worker gave back, as a line; None for work that was given up."""
-    if isinstance(result, BaseException):
-        result = {"error": f"{type(result).__name__}: {result}"}
-    if result is not None and "error" in result:
-        return {"error": result["error"].replace("\n", " ")[:ERROR_LENGTH]}
-    return result
-
-
-def _summary(outcome: Outcome) -> list[float]:
-    """A row's numbers in the order of `COLUMNS`."""
-    runs = {name: np.asarray(outcome[name], np.float64) for name in MEASURES}
-    halted = (runs["halts"] > 0).astype(np.float64)
-    row: list[float] = []
-    for values in (*(runs[name] for name in MEANS), halted):
-        row += [float(values.mean()), float(standard_error(values))]
-    for name in ("latency_p50_ms", "latency_p99_ms"):
-        row.append(np.nan if outcome[name] is None else outcome[name])
-    return row

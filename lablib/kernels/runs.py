@@ -10,11 +10,15 @@ from lablib.kernels import tables as t
 from lablib.kernels.jit import kernel
 from lablib.kernels.step import advance, start
 
-# Places in a STATE seen as 64-bit words. What is large there and mostly unused stands at its end.
-_WIRES, _BOOK = (t.STATE.fields[name][1] // 8 for name in ("wires", "book"))
-_WIRE, _MESSAGE = (record.itemsize // 8 for record in (t.WIRE, t.MESSAGE))
-_WIRE_HEAD = t.WIRE.fields["messages"][1] // 8
-_BOOK_HEAD = t.BOOK.fields["matches"][1] // 8
+
+def _words_before(record, field):
+    return record.fields[field][1] // 8
+
+
+# Places in a STATE seen as 64-bit words. What is large there and seldom used stands at its end.
+_WIRES, _BOOK = _words_before(t.STATE, "wires"), _words_before(t.STATE, "book")
+_WIRE, _MESSAGE = t.WIRE.itemsize // 8, t.MESSAGE.itemsize // 8
+_WIRE_HEAD, _BOOK_HEAD = _words_before(t.WIRE, "messages"), _words_before(t.BOOK, "matches")
 
 
 @kernel
