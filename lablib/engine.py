@@ -390,7 +390,7 @@ class Simulation:
     def _turn_tape(self) -> None:
         """Lend the kernels the events that come next."""
         self._hash_tape()
-        self._tape = self._synthetic.events_after(self._params, self._state)
+        self._tape = lent(self._synthetic.events_after(self._params, self._state))
         self._output.cursor.tape = 0
         self._hashed = 0
 

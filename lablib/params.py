@@ -48,28 +48,31 @@ _EXITS = {
 
 def to_record(config: SimConfig) -> Any:
     """The kernels' view of a configuration, one `tables.PARAMS` record; the noise keys stay 0 for the engine to set."""
-    params: Any = np.zeros(1, t.PARAMS)[0]
-    _external(params["external"], config)
-    _flow(params["flow"], config)
-    _intensity(params["intensity"], config)
-    _makers(params["makers"], config.makers)
-    venue = config.venue
-    _copy(params["rivals"], config.rivals)
+    whole = np.zeros(1, t.PARAMS)
+    # Taken from the array, since NumPy takes a record from a record through Python.
+    part: dict[str, Any] = {name: whole[name][0] for name in t.PARAMS.names or ()}
+    venue, latency = config.venue, config.latency
+    _external(part["external"], config)
+    _flow(part["flow"], config)
+    _intensity(part["intensity"], config)
+    _makers(part["makers"], config.makers)
+    _copy(part["rivals"], config.rivals)
     _fill(
-        params["venue"],
+        part["venue"],
         model=_VENUES[venue.model],
         half_spread_ticks=venue.half_spread_ticks,
         levels=venue.levels,
         level_lots=venue.level_lots,
         fee_rate=round(venue.fee_bps * t.FEE_ONE / 10_000),
     )
-    _delays(params["delays"], config)
-    if np.any(params["delays"]["burst_factor"] > 1):
-        params["burst_memory_ns"] = config.latency.burst_memory_ms * t.NS_PER_MS
-    _strategy(params["strategy"], config)
-    _risk(params["risk"], config.risk)
-    _copy(params["drills"], config.drills)
-    params["drills"]["latency_spike_ns"] = ns(config.drills.latency_spike_ms)
+    _delays(part["delays"], config)
+    if np.any(whole["delays"]["burst_factor"] > 1):
+        whole["burst_memory_ns"] = latency.burst_memory_ms * t.NS_PER_MS
+    _strategy(part["strategy"], whole["strategy"]["maker"][0], config)
+    _risk(part["risk"], config.risk)
+    _copy(part["drills"], config.drills)
+    _fill(part["drills"], latency_spike_ns=ns(config.drills.latency_spike_ms))
+    params = whole[0]
     _fill(
         params,
         starting_cash=round(config.account.starting_cash / config.unit_value),
@@ -214,7 +217,7 @@ def _intensity(params: Any, config: SimConfig) -> None:
     )
 
 
-def _strategy(params: Any, config: SimConfig) -> None:
+def _strategy(params: Any, quotes: Any, config: SimConfig) -> None:
     strategy, maker, tick_size = config.strategy, config.strategy.maker, config.venue.tick_size
     _fill(
         params,
@@ -229,7 +232,7 @@ def _strategy(params: Any, config: SimConfig) -> None:
     )
     gamma = maker.risk_aversion
     _fill(
-        params["maker"],
+        quotes,
         around_mid=maker.around == "mid",
         lots=maker.lots,
         horizon_ns=ns(maker.horizon_s * 1_000),

@@ -39,8 +39,8 @@ MEASURES = (
 Outcome = dict[str, Any]
 
 
-class _Bench(threading.local):
-    """Where a thread plays its runs, one after the other: 11 MB, made once."""
+class Bench(threading.local):
+    """Where a thread plays its runs, one after the other: 11 MB, made once. The last state stays."""
 
     def __init__(self) -> None:
         self.states = np.zeros(1, t.STATE)
@@ -48,7 +48,7 @@ class _Bench(threading.local):
         self.outputs = np.empty(1, t.OUTPUT)  # nobody reads a row
 
 
-_BENCH = _Bench()
+BENCH = Bench()
 
 
 def cell(
@@ -96,7 +96,7 @@ def _played(
     stopped: Callable[[], bool],
 ) -> np.ndarray | None:
     """Play every run; returns `tables.RUN` rows and adds to `latencies`, or None once it is not wanted."""
-    bench = _BENCH
+    bench = BENCH
     params = np.zeros(1, t.PARAMS)
     params[0] = config.to_record()
     rules: Any = params[0]
