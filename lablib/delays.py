@@ -34,11 +34,14 @@ class Section(BaseModel):
     def _no_truth(cls, data: Any) -> Any:
         """Python counts True as 1; a person who writes `threshold = true` means something else."""
         if isinstance(data, Mapping):
-            for name, field in cls.model_fields.items():
-                if isinstance(data.get(name), bool) and field.annotation is not bool:
+            fields = cls.model_fields
+            for name, value in data.items():
+                if not isinstance(value, bool) or name not in fields:
+                    continue
+                if fields[name].annotation is not bool:
                     message = "{field}: true and false are no value here, got {value}"
                     raise PydanticCustomError(
-                        "truth", message, {"field": name, "value": repr(data[name])}
+                        "truth", message, {"field": name, "value": repr(value)}
                     )
         return data
 

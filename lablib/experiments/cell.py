@@ -45,7 +45,9 @@ class Bench(threading.local):
     def __init__(self) -> None:
         self.states = np.zeros(1, t.STATE)
         self.words = self.states.view(np.int64)
+        self.params = np.zeros(1, t.PARAMS)
         self.outputs = np.empty(1, t.OUTPUT)  # nobody reads a row
+        self.latencies = np.zeros(1, t.HISTOGRAM)
 
 
 BENCH = Bench()
@@ -79,11 +81,9 @@ def cell(
         whole = fitted(whole, market, strategy)
     except LabError as error:
         return {"error": f"{type(error).__name__}: {error}"}
-    latencies = np.zeros(1, t.HISTOGRAM)
-    runs = _played(
-        whole, tuple(seeds), until_ns, market, strategy or NO_STRATEGY, latencies, stopped or _never
-    )
-    return None if runs is None else _outcome(whole, runs, latencies[0])
+    own = strategy or NO_STRATEGY
+    runs = _played(whole, tuple(seeds), until_ns, market, own, stopped or _never)
+    return None if runs is None else _outcome(whole, runs, BENCH.latencies)
 
 
 def _played(
@@ -92,15 +92,13 @@ def _played(
     until_ns: int,
     market: Market | None,
     strategy: OwnStrategy,
-    latencies: np.ndarray,
     stopped: Callable[[], bool],
 ) -> np.ndarray | None:
-    """Play every run; returns `tables.RUN` rows and adds to `latencies`, or None once it is not wanted."""
-    bench = BENCH
-    params = np.zeros(1, t.PARAMS)
+    """Play every run on the bench; returns `tables.RUN` rows, or None once they are not wanted."""
+    bench, params = BENCH, BENCH.params
     params[0] = config.to_record()
-    rules: Any = params[0]
-    drawn_by = market_of(rules)
+    drawn_by = market_of(params)
+    bench.latencies.view(np.int64)[:] = 0
     runs = np.zeros(len(seeds), t.RUN)
     runs["key_low"], runs["key_high"] = np.array([delay_key(seed) for seed in seeds]).T
     synthetic = SyntheticTape(seeds[0])
@@ -110,7 +108,7 @@ def _played(
             return None
         begun = done < end
         if begun:  # it is too long for a reel
-            tape = synthetic.events_after(rules, bench.states[0])
+            tape = synthetic.events_after(params[0], bench.states[0])
             bench.outputs["cursor"]["tape"] = 0
         elif market is not None:
             tape, end = lent(market.events), done + 1
@@ -126,7 +124,7 @@ def _played(
             tape,
             bench.outputs,
             runs[:end],
-            latencies,
+            bench.latencies,
             done,
             begun,
             until_ns,
@@ -135,7 +133,7 @@ def _played(
     return runs
 
 
-def _outcome(config: SimConfig, runs: np.ndarray, histogram: Any) -> Outcome:
+def _outcome(config: SimConfig, runs: np.ndarray, latencies: np.ndarray) -> Outcome:
     unit = config.unit_value
     outcome: Outcome = {
         "pnl": (runs["equity"] * unit - config.account.starting_cash).tolist(),
@@ -147,7 +145,7 @@ def _outcome(config: SimConfig, runs: np.ndarray, histogram: Any) -> Outcome:
         "overshoot": (runs["overshoot"] * unit).tolist(),
         "max_drawdown": (runs["drawdown"] * unit).tolist(),
     }
-    latency = Latency(histogram["buckets"], int(histogram["largest"]))
+    latency = Latency(latencies["buckets"][0], latencies["largest"].item())
     for name, q in (("latency_p50_ms", 0.5), ("latency_p99_ms", 0.99)):
         outcome[name] = latency.quantile_ms(q) if latency.count else None
     return outcome

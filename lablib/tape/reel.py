@@ -35,8 +35,8 @@ class Reel(NamedTuple):
     starts: NDArray[np.int64]
 
 
-def market_of(params: np.record) -> bytes:
-    """What a synthetic tape is drawn by, and nothing else, of a `tables.PARAMS`."""
+def market_of(params: NDArray[Any]) -> bytes:
+    """What a synthetic tape is drawn by, and nothing else, of a `tables.PARAMS` of shape (1,)."""
     market = np.zeros(1, t.PARAMS)
     for name in ("external", "flow", "intensity"):
         market[name] = params[name]

@@ -93,7 +93,7 @@ def test_a_reel_holds_what_a_run_is_lent_and_one_event_more(name):
     config = SimConfig.preset(name)
     until_ns = round(200 * config.external.interval_ms) * MS
     params = config.to_record()
-    events, starts = reel(market_of(params), (5, 6), until_ns)
+    events, starts = reel(market_of(params.reshape(1)), (5, 6), until_ns)
     simulation = Simulation(config, seed=6, hash_tape=True)
     simulation.play(until_ns)
     own = events[starts[1] :]
@@ -112,7 +112,7 @@ def test_cells_that_differ_in_what_is_ours_share_their_tapes():
 
 
 def test_a_tape_cannot_be_written():
-    events, _ = reel(market_of(SimConfig().to_record()), (1,), MS)
+    events, _ = reel(market_of(SimConfig().to_record().reshape(1)), (1,), MS)
     with pytest.raises(ValueError, match="read-only"):
         events["mark"] = 0
 
@@ -120,7 +120,7 @@ def test_a_tape_cannot_be_written():
 @pytest.mark.compiled
 @pytest.mark.usefixtures("short_reels")
 def test_seeds_that_do_not_fit_a_reel_go_on_the_next():
-    market = market_of(SimConfig().to_record())
+    market = market_of(SimConfig().to_record().reshape(1))
     many = tuple(range(40))
     events, starts = reel(market, many, 1_000 * MS)
     assert 1 < starts.size < 40
