@@ -106,6 +106,11 @@ class PrivateFiles(JupyterHandler, AllowListFileHandler):
 
     write_error = tornado.web.RequestHandler.write_error
 
+    @tornado.web.authenticated
+    async def get(self, path: str, include_body: bool = True) -> None:
+        """Hand out a file."""
+        await super().get(path, include_body)
+
 
 def climbs(path: str) -> bool:
     """Whether a path could mean another folder than it says, read once or twice decoded.
@@ -127,6 +132,29 @@ class PrivateTemplates(TemplateStaticFileHandler):
             raise tornado.web.HTTPError(404)
         found: str = super().parse_url_path(path)
         return found
+
+
+def shut_routes(application: tornado.web.Application) -> None:
+    """In a Jupyter server, put ours where Voilà's extension has handlers that ask nobody who it is."""
+    stricter = {
+        AllowListFileHandler: PrivateFiles,
+        TemplateStaticFileHandler: PrivateTemplates,
+    }
+    for host in application.default_router.rules:
+        for rule in getattr(host.target, "rules", ()):
+            if rule.target in stricter:
+                rule.target = stricter[rule.target]
+
+
+class NoTokens(logging.Filter):
+    """Takes tokens out of addresses in log lines: tornado writes them as they came where a request fails."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let the line through, without tokens."""
+        told = record.getMessage()
+        if "token=" in told:
+            record.msg, record.args = re.sub(r"(token=)[^&\s'\"]+", r"\1[secret]", told), ()
+        return True
 
 
 class CarefulSocket(VoilaKernelWebsocketHandler):

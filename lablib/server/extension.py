@@ -5,6 +5,8 @@ Whoever is logged in there has a shell anyway and may change runs; the viewer to
 
 from __future__ import annotations
 
+from typing import Any
+
 from jupyter_server.extension.application import ExtensionApp
 from traitlets import Instance
 
@@ -29,6 +31,14 @@ class LabExtension(ExtensionApp):
     def initialize_handlers(self) -> None:
         """Mount the one list."""
         self.handlers.extend(default_handlers)
+
+    async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
+        """Once all extensions are there: Voilà's asks for a login too, and the log keeps no token."""
+        from lablib.server.doors import NoTokens, shut_routes
+
+        shut_routes(serverapp.web_app)
+        for handler in serverapp.log.handlers:
+            handler.addFilter(NoTokens())
 
     async def stop_extension(self) -> None:
         """End the runs."""

@@ -82,7 +82,7 @@ class _Lab:
         if isinstance(error, LabError):
             status_code = next(code for kind, code in STATUS if isinstance(error, kind))
             handler.set_status(status_code)
-            message = str(error)
+            message = self.service.manager.told(error)
         elif isinstance(error, HTTPError) and error.log_message and status_code < 500:
             message = error.log_message
         if status_code == 429:

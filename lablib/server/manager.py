@@ -73,6 +73,21 @@ class LiveRun:
         assert self.session.recorder is not None
         return self.session.recorder.path
 
+    @property
+    def failure(self) -> str | None:
+        """Why it failed, else None; not where on this computer."""
+        why = self.runner.failure
+        return why and without(self.record.parent, why)
+
+
+def without(folder: Path, message: str) -> str:
+    """A message in which a folder of this computer is not named.
+
+    >>> without(Path("/srv/runs"), "/srv/runs/3f0a: full")
+    '3f0a: full'
+    """
+    return message.replace(f"{folder}{os.sep}", "").replace(str(folder), "the folder of records")
+
 
 class Manager:
     """Runs by id.
@@ -170,6 +185,10 @@ class Manager:
     def markets(self) -> list[str]:
         """Names of the recorded markets."""
         return sorted(self._markets)
+
+    def told(self, error: LabError) -> str:
+        """What a client may know of an error: not where records are."""
+        return str(error) if self._folder is None else without(self._folder, str(error))
 
     # ------------------------------------------------------------------------------------- acting
     def create(self, asked: StartRun) -> LiveRun:

@@ -90,7 +90,7 @@ def brief(run: LiveRun) -> dict[str, Any]:
         "equity": plain(run.session.frame.equity),
         "halted": run.session.frame.halted,
         "begun": run.begun,
-        "failure": run.runner.failure,
+        "failure": run.failure,
         "digest": run.runner.digest,
     }
 
@@ -176,7 +176,7 @@ class Teller:
             "state": run.state,
             "t_ns": run.session.frame.t_ns,
             "halt_reason": run.session.frame.halt_reason,
-            "failure": run.runner.failure,
+            "failure": run.failure,
             "digest": run.runner.digest,
         }
 

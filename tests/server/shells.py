@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from socket import SO_RCVBUF, SOL_SOCKET
 from typing import Any
 
 import psutil
@@ -27,7 +28,7 @@ import lablib.server
 ROOT = Path(__file__).parents[2]
 CONTROL, VIEWER = "opensesame-control", "opensesame-viewer"
 API = "/lablib/api"
-LIMITS = {"max_runs": 3, "keep_runs": 4, "max_viewers": 12}
+LIMITS = {"max_runs": 3, "keep_runs": 4, "max_viewers": 12, "quota_mb": 32}
 EXTENSION, VOILA = "Jupyter Server", "Voilà"
 
 
@@ -125,10 +126,22 @@ class Shell:
         self, channel: str, query: str = "", *, token: str | None = VIEWER, **headers: str
     ) -> WebSocket:
         """Open a channel."""
+        return self.connect(f"{API}/ws/{channel}{query}", token, **headers)
+
+    def connect(
+        self, path: str, token: str | None, *, buffer: int = 0, **headers: str
+    ) -> WebSocket:
+        """Open a WebSocket, with so many bytes for what was not read yet where that is given."""
         sent = [] if token is None else [f"Authorization: token {token}"]
         sent += [f"{name}: {value}" for name, value in headers.items()]
-        address = f"ws://127.0.0.1:{self.port}{API}/ws/{channel}{query}"
-        socket = create_connection(address, timeout=20, header=sent, suppress_origin=True)
+        narrow = [(SOL_SOCKET, SO_RCVBUF, buffer)] if buffer else []
+        socket = create_connection(
+            f"ws://127.0.0.1:{self.port}{path}",
+            timeout=20,
+            header=sent,
+            suppress_origin=True,
+            sockopt=narrow,
+        )
         self.sockets.append(socket)
         return socket
 
@@ -145,12 +158,26 @@ def jupyter_server(home: Path) -> Iterator[Shell]:
     folder.mkdir(parents=True)
     config = Path(lablib.server.__file__).with_name("jupyter_config.json")
     shutil.copy(config, folder / "lablib.json")
-    (home / "config" / "jupyter_server_config.json").write_text(json.dumps({"LabService": LIMITS}))
-    (home / "root").mkdir()
+    knobs = {**LIMITS, "records": str(home / "records")}
+    (home / "config" / "jupyter_server_config.json").write_text(json.dumps({"LabService": knobs}))
+    shutil.copytree(ROOT / "apps", home / "root")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-P", "-m", "jupyter_server", "--no-browser", f"--port={port}"]
+    code = (
+        "import json\n"
+        "from jupyter_server.serverapp import ServerApp\n"
+        "class Told(ServerApp):\n"
+        "    name = 'jupyter-server'\n"
+        "    def start_app(self):\n"
+        "        hosts = self.web_app.default_router.rules\n"
+        "        rules = [rule for host in hosts for rule in getattr(host.target, 'rules', ())]\n"
+        "        with open('routes.json', 'w') as file:\n"
+        "            json.dump([rule.matcher.regex.pattern for rule in rules], file)\n"
+        "        super().start_app()\n"
+        "Told.launch_instance()"
+    )
+    command = [sys.executable, "-P", "-c", code, "--no-browser", f"--port={port}"]
     command += ["--ServerApp.port_retries=0", f"--ServerApp.root_dir={home / 'root'}"]
     command += ["--allow-root"]
     with _running(EXTENSION, command, home, r"is running at:[\s\S]*?:(\d+)/") as shell:
@@ -160,11 +187,12 @@ def jupyter_server(home: Path) -> Iterator[Shell]:
 @contextmanager
 def voila(home: Path) -> Iterator[Shell]:
     """Shell B: `lablib serve`."""
+    knobs = {**LIMITS, "records": str(home / "records")}
     code = (
         "from traitlets.config import Config\n"
         "from lablib.server import doors, voila_app\n"
         "shut = doors.shut_doors\n"
-        f"voila_app.shut_doors = lambda: Config({{**shut(), 'LabService': {LIMITS!r}}})\n"
+        f"voila_app.shut_doors = lambda: Config({{**shut(), 'LabService': {knobs!r}}})\n"
         "import json\n"
         "class Told(voila_app.LabVoila):\n"
         "    def init_handlers(self):\n"

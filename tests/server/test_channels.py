@@ -68,9 +68,9 @@ def test_a_filtered_channel_tells_of_one_thing(shell, channel):
 def test_a_viewer_that_never_reads_changes_neither_a_run_nor_what_others_see(shell):
     stalled = [shell.watch("events") for _ in range(3)]
     reading = shell.watch("events")
-    run = shell.start(seed=7, speed="max", until="10h")
+    run = shell.start(seed=7, speed="max", until="3h")
     mine = until(reading, lambda one: one["run_id"] == run and one.get("digest"), most=4_000)
-    assert mine[-1]["digest"] == lab.run(seed=7, until="10h").digest
+    assert mine[-1]["digest"] == lab.run(seed=7, until="3h").digest
     assert {one["dropped"] for one in mine} == {0}
     assert len(stalled) == 3
 
