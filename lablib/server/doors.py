@@ -107,9 +107,9 @@ class PrivateFiles(JupyterHandler, AllowListFileHandler):
     write_error = tornado.web.RequestHandler.write_error
 
     @tornado.web.authenticated
-    async def get(self, path: str, include_body: bool = True) -> None:
+    def get(self, path: str, include_body: bool = True) -> Any:
         """Hand out a file."""
-        await super().get(path, include_body)
+        return super().get(path, include_body)
 
 
 def climbs(path: str) -> bool:
