@@ -136,6 +136,9 @@ def test_bad_input_is_one_clear_line_and_exit_code_2(args, said, capsys, tmp_pat
         ["run", "--preset", "colo", "--config", "mine.toml"],
         ["serve", "--port", "65536"],
         ["serve", "--max-runs", "0"],
+        ["serve", "--market", "leader.gz,follower.gz"],
+        ["serve", "--market", "../x=leader.gz,follower.gz"],
+        ["serve", "--market", "one=leader.gz"],
     ],
     ids=" ".join,
 )
@@ -144,6 +147,16 @@ def test_a_command_that_makes_no_sense_is_exit_code_2(args, capsys):
         main(args)
     assert stop.value.code == 2
     assert "error: " in capsys.readouterr().err
+
+
+def test_a_market_of_the_server_that_is_not_there_or_there_twice_is_named(capsys, tmp_path):
+    leader = tmp_path / "leader.gz"
+    leader.touch()
+    missing = f"one={leader},{tmp_path / 'follower.gz'}"
+    assert main(["serve", "--market", missing]) == 2
+    assert f"one: no file {tmp_path / 'follower.gz'}" in capsys.readouterr().err
+    assert main(["serve", "--market", missing, "--market", missing]) == 2
+    assert "--market: one is named twice" in capsys.readouterr().err
 
 
 def test_a_torn_toml_file_is_named(capsys, tmp_path):

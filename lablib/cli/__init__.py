@@ -16,7 +16,7 @@ from typing import Any
 from lablib import __version__
 from lablib.cli.faces import presets, serve
 from lablib.cli.machine import bench, data
-from lablib.cli.options import count, over, port, recorded, scenario
+from lablib.cli.options import count, market, over, port, recorded, scenario
 from lablib.cli.records import export, ls, replay, resume
 from lablib.cli.simulate import demo, run, sweep
 from lablib.errors import LabError
@@ -155,6 +155,14 @@ def parser() -> argparse.ArgumentParser:
     )
     lab.add_argument(
         "--records", metavar="DIR", help="keep the records of the server's runs here (nowhere)"
+    )
+    lab.add_argument(
+        "--market",
+        action="append",
+        default=[],
+        type=market,
+        metavar="NAME=LEADER,FOLLOWER",
+        help="recorded market that runs may ask for by its name: two files; repeatable",
     )
     lab.add_argument("--max-runs", type=count, metavar="N", help="runs at once (4)")
     lab.add_argument("--max-viewers", type=count, metavar="N", help="WebSockets at once (200)")

@@ -6,12 +6,19 @@ import argparse
 import json
 from typing import Any
 
+from lablib.errors import ConfigError
+
 
 def serve(options: argparse.Namespace) -> int:
     """The live lab, until Ctrl-C."""
     from lablib.server import voila_app
 
     room = {name: getattr(options, name) for name in ("records", "max_runs", "max_viewers")}
+    markets: dict[str, list[str]] = {}
+    for name, files in options.market:
+        if name in markets:
+            raise ConfigError(f"--market: {name} is named twice")
+        markets[name] = files
     voila_app.serve(
         port=options.port,
         ip=options.ip,
@@ -19,6 +26,7 @@ def serve(options: argparse.Namespace) -> int:
         viewer_token=options.viewer_token,
         hosts=options.allow_host,
         open_browser=not options.no_browser,
+        markets=markets,
         **{name: value for name, value in room.items() if value is not None},
     )
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,19 @@ def recorded(command: argparse.ArgumentParser) -> None:
     """Options of a command that may play on recorded data."""
     command.add_argument("--leader", type=Path, metavar="FILE", help="recorded external market")
     command.add_argument("--follower", type=Path, metavar="FILE", help="recorded venue to trade on")
+
+
+def market(text: str) -> tuple[str, list[str]]:
+    """`NAME=LEADER,FOLLOWER`: a name for two files that hold a recorded market."""
+    name, equals, files = text.partition("=")
+    both = [file.strip() for file in files.split(",")]
+    if not re.fullmatch(r"[\w.-]{1,100}", name) or not equals:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: give NAME=LEADER,FOLLOWER, the name of letters, digits, dots and dashes"
+        )
+    if len(both) != 2 or not all(both):
+        raise argparse.ArgumentTypeError(f"{text!r}: a leader's and a follower's file are needed")
+    return name, both
 
 
 def change(text: str) -> tuple[str, Any]:

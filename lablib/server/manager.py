@@ -5,6 +5,7 @@ Knows no HTTP. What takes longer than a moment is a future.
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import shutil
@@ -20,7 +21,7 @@ from typing import Any
 from lablib.commands import Command
 from lablib.config import SimConfig
 from lablib.engine import Market, Simulation
-from lablib.errors import ConfigError, LabError, SessionError
+from lablib.errors import ConfigError, DataError, LabError, SessionError
 from lablib.pace import Pace
 from lablib.recording.folder import free
 from lablib.server.models import ResetRun, StartRun, config_of, leaves, until_ns
@@ -198,6 +199,8 @@ class Manager:
         ------
         ConfigError
             What cannot be simulated.
+        DataError
+            The recorded market cannot be read.
         LimitError
             `max_runs` are under way.
         """
@@ -310,7 +313,12 @@ class Manager:
             known = ", ".join(self.markets) or "none"
             raise ConfigError(f"market: no recorded market {name!r} on this server; known: {known}")
         if name not in self._loaded:
-            self._loaded[name] = self._markets[name]()
+            try:
+                self._loaded[name] = self._markets[name]()
+            except LabError as error:  # which names files that are nobody's business
+                logging.getLogger("lablib").error("The market %s: %s", name, error)
+                told = f"market: {name!r} cannot be read on this server; its log says why"
+                raise DataError(told) from None
         return self._loaded[name]
 
     def _be_warm(self) -> None:

@@ -48,7 +48,7 @@ class LabService(Configurable):
             keep_runs=self.keep_runs,
             folder=self.records or None,
             quota_bytes=self.quota_mb << 20,
-            markets={name: _loader(name, files) for name, files in self.markets.items()},
+            markets={name: loader(name, files) for name, files in self.markets.items()},
             warm=warm,
         )
         self.hub = Hub(self.manager, max_viewers=self.max_viewers)
@@ -73,10 +73,20 @@ class LabService(Configurable):
         self.manager.close()
 
 
-def _loader(name: str, files: Any) -> Callable[[], Market]:
-    if len(files) != 2:
+def loader(name: str, files: Any) -> Callable[[], Market]:
+    """What loads a recorded market when it is first asked for.
+
+    Raises
+    ------
+    ConfigError
+        Not two files, or one of them is not there.
+    """
+    if isinstance(files, str) or len(files) != 2:
         raise ConfigError(f"markets: {name} needs a leader's and a follower's file, got {files!r}")
-    leader, follower = (Path(file) for file in files)
+    leader, follower = (Path(file).absolute() for file in files)
+    for file in (leader, follower):
+        if not file.is_file():
+            raise ConfigError(f"markets: {name}: no file {file}")
 
     def load() -> Market:
         from lablib.tape.recorded import load_pair

@@ -14,9 +14,10 @@ import secrets
 import socket
 import tempfile
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
 
@@ -47,7 +48,7 @@ from lablib.server.doors import (
 )
 from lablib.server.handlers import default_handlers
 from lablib.server.roles import TwoTokens
-from lablib.server.service import SETTING, LabService
+from lablib.server.service import SETTING, LabService, loader
 
 PORT = 8866
 TEMPLATES = Path(__file__).parent / "templates"
@@ -178,6 +179,7 @@ def serve(
     viewer_token: str | None = None,
     hosts: Sequence[str] = (),
     open_browser: bool = True,
+    markets: Mapping[str, Sequence[str]] = MappingProxyType({}),
     **room: str | int,
 ) -> None:
     """Serve the dashboards until stopped.
@@ -197,6 +199,8 @@ def serve(
         Further names under which browsers may reach this server.
     open_browser
         Open the lab in a browser of this computer, if there is one.
+    markets
+        Recorded markets that runs may be played on: leader's and follower's file by name.
     room
         Of `lablib.server.service.LabService`: `max_runs`, `max_viewers`, `records`, …
     """
@@ -212,12 +216,14 @@ def serve(
             )
     if token == viewing:
         raise ConfigError("viewer token: the same as the token, and viewers could change runs")
+    for name, files in markets.items():
+        loader(name, files)  # says what is wrong before anything is compiled
     _share_checkout()
     # Before Voilà takes over SIGTERM: it needs a loop to answer it.
     warm.wait(warm.compiling())
     warm.exercise()
     config = shut_doors()
-    config.LabService.update(room)
+    config.LabService.update({**room, **({"markets": dict(markets)} if markets else {})})
     app = LabVoila.instance(  # the instance: what fails in a page is logged by it
         config=config,
         port=PORT if port is None else port,

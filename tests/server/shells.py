@@ -21,6 +21,7 @@ from typing import Any
 
 import psutil
 import pytest
+from tape.binance_fixture import recording
 from websocket import WebSocket, create_connection
 
 import lablib.server
@@ -151,6 +152,15 @@ class Shell:
             self.sockets.pop().shutdown()
 
 
+def markets(home: Path) -> dict[str, list[str]]:
+    """Recorded markets of a server: one that is whole, one whose follower is torn."""
+    leader, follower, torn = (home / f"{name}.gz" for name in ("leader", "follower", "torn"))
+    recording("usdm", steps=500, premium=40).write(leader)
+    recording("coinm", steps=500, lag_ns=100_000_000).write(follower)
+    torn.write_bytes(follower.read_bytes()[:-99])
+    return {"perp": [str(leader), str(follower)], "torn": [str(leader), str(torn)]}
+
+
 @contextmanager
 def jupyter_server(home: Path) -> Iterator[Shell]:
     """Shell A: the extension in a Jupyter server, enabled by the file that the wheel installs."""
@@ -158,7 +168,7 @@ def jupyter_server(home: Path) -> Iterator[Shell]:
     folder.mkdir(parents=True)
     config = Path(lablib.server.__file__).with_name("jupyter_config.json")
     shutil.copy(config, folder / "lablib.json")
-    knobs = {**LIMITS, "records": str(home / "records")}
+    knobs = {**LIMITS, "records": str(home / "records"), "markets": markets(home)}
     (home / "config" / "jupyter_server_config.json").write_text(json.dumps({"LabService": knobs}))
     shutil.copytree(ROOT / "apps", home / "root")
     with socket.socket() as free:
@@ -187,7 +197,7 @@ def jupyter_server(home: Path) -> Iterator[Shell]:
 @contextmanager
 def voila(home: Path) -> Iterator[Shell]:
     """Shell B: `lablib serve`."""
-    knobs = {**LIMITS, "records": str(home / "records")}
+    knobs = {**LIMITS, "records": str(home / "records"), "markets": markets(home)}
     code = (
         "from traitlets.config import Config\n"
         "from lablib.server import doors, voila_app\n"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 from server.shells import API, LIMITS, VIEWER
 
 import lablib as lab
 from lablib.run import write_replay
+from lablib.tape.recorded import load_pair
 
 pytestmark = pytest.mark.compiled
 
@@ -54,6 +56,36 @@ def test_a_run_in_the_server_is_the_run_of_a_notebook_and_its_csv_is_the_export(
     assert reply.headers["Content-Type"].startswith("text/csv")
     assert reply.raw == exported(run)
     assert reply.raw.count(b"\n") == 1 + 20 * 60 * 20
+
+
+def test_a_run_is_played_on_a_recorded_market_that_the_server_has_by_name(shell):
+    reply = shell.api("runs", "POST", {"market": "perp", "seed": 7, "speed": "max"})
+    assert reply.status == 201
+    run = reply.json["run_id"]
+    told = shell.end(run)
+    market = load_pair(shell.home / "leader.gz", shell.home / "follower.gz")
+    assert (told["state"], told["market"]) == ("finished", "perp")
+    assert told["t_ns"] == market.duration_ns
+    assert told["digest"] == lab.run(market=market, seed=7).digest
+    shell.act(run, "reset")
+    shell.act(run, "resume")
+    assert shell.end(run)["digest"] == told["digest"]
+    for path in ("runs", f"runs/{run}", f"runs/{run}/config", "state", "metrics", "openapi.json"):
+        assert not re.search(rb"leader|follower|\.gz", shell.api(path).raw), path
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("spot", "market: no recorded market 'spot' on this server; known: perp, torn"),
+        ("torn", "market: 'torn' cannot be read on this server; its log says why"),
+    ],
+)
+def test_a_market_that_is_not_there_or_torn_is_told_without_a_path(shell, name, words):
+    reply = shell.api("runs", "POST", {"market": name})
+    assert (reply.status, reply.message) == (400, words)
+    assert shell.api("metrics").json["runs_under_way"] == 0
+    assert name != "torn" or str(shell.home / "torn.gz") in shell.log.read_text(errors="replace")
 
 
 def test_what_is_changed_on_the_way_is_recorded_and_can_be_played_again(shell):
