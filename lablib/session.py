@@ -242,6 +242,14 @@ class Session:
             self.recorder.leave()
             self._life = "finished"
 
+    def fail(self, why: str) -> None:
+        """Freeze it where it was last seen, the halt latched; its record is closed with the reason.
+
+        For whoever advances it and finds that it cannot go on. `frame` is its last snapshot.
+        """
+        if not self.over:
+            self._freeze(why, "invariant")
+
     def _command(self, kind: str, field: str = "", value: Any = None) -> Command:
         if self.over:
             raise SessionError(f"{kind}: the session is {self.state}")
@@ -292,12 +300,18 @@ class Session:
         try:
             write(self.recorder)
         except ArchiveError as error:
-            self.failure = str(error)
-            self._life = "failed"
-            self.frame = replace(self.frame, halted=True, halt_reason="record")
-            with suppress(ArchiveError):  # it then reads as interrupted
-                self.recorder.close(Ending(status=FAILED, reason=self.failure))
+            self._freeze(str(error), "record")
             raise SessionError(f"the session has failed: {error}") from error
+
+    def _freeze(self, why: str, reason: str) -> None:
+        self.failure, self._life = why, "failed"
+        self.frame = replace(self.frame, halted=True, halt_reason=reason)
+        if self.recorder is not None:
+            if reason != "record":
+                with suppress(ArchiveError):  # what it did up to then
+                    self.recorder.flush()
+            with suppress(ArchiveError):  # it then reads as interrupted
+                self.recorder.close(Ending(status=FAILED, reason=why))
 
     def _seen(self) -> Frame:
         frame = self.simulation.frame()

@@ -157,6 +157,13 @@ def parser() -> argparse.ArgumentParser:
         "--records", metavar="DIR", help="keep the records of the server's runs here (nowhere)"
     )
     lab.add_argument(
+        "--records-quota",
+        dest="records_quota_mb",
+        type=count,
+        metavar="MB",
+        help="what all records may take; beyond it the oldest ended go (8192)",
+    )
+    lab.add_argument(
         "--market",
         action="append",
         default=[],

@@ -13,7 +13,8 @@ def serve(options: argparse.Namespace) -> int:
     """The live lab, until Ctrl-C."""
     from lablib.server import voila_app
 
-    room = {name: getattr(options, name) for name in ("records", "max_runs", "max_viewers")}
+    names = ("records", "records_quota_mb", "max_runs", "max_viewers")
+    room = {name: getattr(options, name) for name in names}
     markets: dict[str, list[str]] = {}
     for name, files in options.market:
         if name in markets:

@@ -73,7 +73,7 @@ class Record:
     @property
     def status(self) -> str:
         """finished, stopped, halted, failed; recording while somebody writes, else interrupted."""
-        if self.ending.status != RECORDING or _is_being_written(self.path):
+        if self.ending.status != RECORDING or is_being_written(self.path):
             return self.ending.status
         return INTERRUPTED
 
@@ -272,7 +272,8 @@ def _bytes(path: Path, count: int) -> memoryview:
     return memoryview(data)[:count]
 
 
-def _is_being_written(folder: Path) -> bool:
+def is_being_written(folder: Path) -> bool:
+    """Whether some process, this one or another, is writing the record."""
     try:
         lock = os.open(folder / JOURNAL, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from lablib.server.backoff import Backoff
 from lablib.server.manager import LimitError, LiveRun, Manager
 from lablib.server.news import Teller
 
@@ -21,7 +22,6 @@ CHANNELS = ("events", "orders", "fills", "risk", "latency")
 TICK_S = 0.05
 QUEUE = 8  # messages that may wait for one viewer
 STALLED_S = 10.0
-_LONGEST_BACKOFF_S = 30.0
 
 
 class Stream(Protocol):
@@ -151,7 +151,8 @@ class Hub:
     def __init__(self, manager: Manager, *, max_viewers: int = 200) -> None:
         self.manager, self.max_viewers = manager, max_viewers
         self.viewers: set[Viewer] = set()
-        self.ticks = self.late_ticks = self.restarts = 0
+        self.ticks = self.late_ticks = 0
+        self.backoff = Backoff()
         self.aborted = self.refused = 0
         self._sent_before = self._dropped_before = 0  # by those who have left
         self._tellers: dict[str, Teller] = {}
@@ -230,16 +231,13 @@ class Hub:
         return teller
 
     async def _supervised(self) -> None:
-        """The clock; when it breaks it begins again, later each time, and `restarts` says so."""
-        backoff_s = TICK_S
+        """The clock; when it breaks it begins again, later each time, and `backoff` counts it."""
         while self.viewers:
             try:
                 await self._beat()
             except Exception:  # not critical: viewers miss a moment, runs miss nothing
                 logging.getLogger("lablib").exception("Telling viewers failed; it begins again")
-                self.restarts += 1
-                await asyncio.sleep(backoff_s)
-                backoff_s = min(2 * backoff_s, _LONGEST_BACKOFF_S)
+                await asyncio.sleep(self.backoff.wait_s())
 
     async def _beat(self) -> None:
         loop = asyncio.get_running_loop()

@@ -54,10 +54,17 @@ def gauges(manager: Manager, hub: Hub) -> Iterator[Gauge]:
     yield _one("messages_dropped_total", "Messages viewers lost", "counter", hub.dropped)
     yield _one("ticks_total", "Rounds of telling viewers", "counter", hub.ticks)
     yield _one("ticks_late_total", "Rounds that began late", "counter", hub.late_ticks)
-    yield _one(
-        "hub_restarts_total", "Times that telling viewers broke and began again", "counter",
-        hub.restarts,
-    )  # fmt: skip
+    shelf = manager.shelf
+    yield _one("records_bytes", "What records take, when last looked", "gauge", shelf.bytes)
+    yield _one("records_bytes_max", "What records may take", "gauge", shelf.budget_bytes)
+    yield _one("records_removed_total", "Records that had to go", "counter", shelf.removed)
+    yield Gauge(
+        "restarts_total",
+        "Times that a part broke and began again",
+        "counter",
+        {"hub": hub.backoff.restarts, "shelf": shelf.backoff.restarts},
+        label="part",
+    )
 
 
 def _one(name: str, text: str, kind: str, value: float) -> Gauge:

@@ -26,6 +26,7 @@ from lablib.pace import Pace
 from lablib.recording.folder import free
 from lablib.server.models import ResetRun, StartRun, config_of, leaves, until_ns
 from lablib.server.runner import Runner, Turnstile
+from lablib.server.shelf import Shelf
 from lablib.session import Session
 
 VERBS = ("pause", "resume", "step", "stop", "halt", "release")
@@ -103,6 +104,9 @@ class Manager:
         For the records of runs, one each; a temporary one that goes with the manager unless given.
     quota_bytes
         What the tables of one run may grow to; beyond it the run fails.
+    records_bytes
+        What all records may take: beyond it the oldest ended go, and where that is not enough no run
+        is started.
     markets
         Recorded markets by name, each loaded when it is first asked for.
     warm
@@ -116,12 +120,16 @@ class Manager:
         keep_runs: int = 16,
         folder: str | Path | None = None,
         quota_bytes: int = 1 << 30,
+        records_bytes: int = 8 << 30,
         markets: Mapping[str, Callable[[], Market]] | None = None,
         warm: Callable[[], None] = lambda: None,
     ) -> None:
         self._folder = None if folder is None else Path(folder)
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._quota_bytes = quota_bytes
+        self.records_bytes = records_bytes
+        self._shelf: Shelf | None = None
+        self._making: set[str] = set()  # records that nobody writes yet
         self.max_runs, self.keep_runs = max_runs, keep_runs
         self.refused = 0  # runs that were one too many
         self.started = 0
@@ -163,6 +171,17 @@ class Manager:
             return self._folder
 
     @property
+    def shelf(self) -> Shelf:
+        """The records, under their budget; watched from the first time it is asked for."""
+        with self._lock:
+            if self._shelf is None:
+                self._shelf = Shelf(
+                    self.folder, self.records_bytes, held=self._held, drop=self._drop
+                )
+                self._shelf.start()
+            return self._shelf
+
+    @property
     def newest(self) -> LiveRun:
         """The run that was started last."""
         runs = list(self._runs.values())
@@ -202,12 +221,13 @@ class Manager:
         DataError
             The recorded market cannot be read.
         LimitError
-            `max_runs` are under way.
+            `max_runs` are under way, or their records fill the folder.
         """
         config = config_of(asked.config, self._next if asked.config == {} else None)
         market = self._market(asked.market)
         self._reserve()
         try:
+            self._make_room()
             self._be_warm()
             run = LiveRun(
                 id=secrets.token_hex(6),
@@ -242,6 +262,8 @@ class Manager:
             return run.runner.ask(lambda session: session.reset(config, asked.seed))
         self._reserve()
         try:
+            self._make_room()
+            run = self[run_id]  # unless its record had to go
             config = config or run.session.config
             run._runner = self._runner(run, config, run.session.market, start=False)
         finally:
@@ -268,6 +290,8 @@ class Manager:
         """End every run; the record of one that was under way can be resumed."""
         for run in self:
             run.runner.close(timeout=5)
+        if self._shelf is not None:
+            self._shelf.close()
         if self._scratch is not None:
             self._scratch.cleanup()
 
@@ -275,14 +299,19 @@ class Manager:
     def _runner(
         self, run: LiveRun, config: SimConfig, market: Market | None, *, start: bool
     ) -> Runner:
-        session = Session(
-            config,
-            seed=run.seed,
-            market=market,
-            until=f"{run.until_ns}ns",
-            record=free(self.folder / run.id),
-            quota_bytes=self._quota_bytes,
-        )
+        record = free(self.folder / run.id)
+        self._making.add(record.name)
+        try:
+            session = Session(
+                config,
+                seed=run.seed,
+                market=market,
+                until=f"{run.until_ns}ns",
+                record=record,
+                quota_bytes=self._quota_bytes,
+            )
+        finally:
+            self._making.discard(record.name)
         if start:
             session.start()
         pace = Pace(None if isinstance(run.speed, str) else run.speed)
@@ -297,6 +326,25 @@ class Manager:
                     f" {self.max_runs}; stop one first"
                 )
             self._coming += 1
+
+    def _make_room(self) -> None:
+        total = self.shelf.tidy()
+        if total > self.records_bytes:
+            self.refused += 1
+            raise LimitError(
+                f"records: those of the runs under way take {total:,} bytes, and this server has"
+                f" room for {self.records_bytes:,}; stop one first"
+            )
+
+    def _held(self) -> dict[str, bool]:
+        listed = {run.record.name: run.runner.ended for run in self}
+        return {**listed, **dict.fromkeys(list(self._making), False)}
+
+    def _drop(self, record: str) -> None:
+        with self._lock:
+            for run in self:
+                if run.record.name == record and run.runner.ended:
+                    del self._runs[run.id]
 
     def _forget_oldest(self) -> None:
         with self._lock:

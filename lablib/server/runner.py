@@ -64,7 +64,6 @@ class Runner:
         self.session, self.pace = session, pace
         self.glimpses: deque[Glimpse] = deque(maxlen=GLIMPSES)
         self.overlooked = 0  # glimpses that nobody fetched in time
-        self._failure: str | None = None
         self.chunks = 0
         self.digest: str | None = None  # of a run that has ended
         self._slot = slot
@@ -85,12 +84,12 @@ class Runner:
     @property
     def failure(self) -> str | None:
         """Why it failed, else None."""
-        return self._failure or self.session.failure
+        return self.session.failure
 
     @property
     def state(self) -> str:
-        """The session's, or failed where its thread came to grief."""
-        return "failed" if self.failure is not None else self.session.state
+        """The session's."""
+        return self.session.state
 
     @property
     def ended(self) -> bool:
@@ -126,14 +125,18 @@ class Runner:
                     self._move()
                 elif self.session.state not in ENDED:
                     self._wait()
+            if self.session.failure is None:
+                self.digest = self.session.simulation.digest()
         except Exception as error:  # the run fails, with its reason; the server lives on
-            self._failure = f"{type(error).__name__}: {error}"
+            self.session.fail(f"{type(error).__name__}: {error}")
             logging.getLogger("lablib").exception("A run failed")
-        else:
-            self.digest = self.session.simulation.digest()
         finally:
             with suppress(LabError):  # where it failed, its record has said so
                 self.session.close()
+            if self.session.failure is not None:  # the last that is told of it: where it froze
+                frame = self.session.frame
+                none: dict[str, Any] = {name: getattr(frame, name)[:0] for name in TOLD}
+                self._show(replace(frame, **none))
             with self._change:
                 self._gone = True
                 left, self._asked = self._asked, deque()
@@ -146,8 +149,11 @@ class Runner:
             before = self.session.state
             try:
                 answer.set_result(act(self.session))
-            except Exception as error:  # the asker's to answer
+            except LabError as error:  # the asker's to answer
                 answer.set_exception(error)
+            except Exception as error:  # ours: who knows what it left behind
+                answer.set_exception(error)
+                raise
             if self.session.state != before:
                 self.pace.restart()  # time spent paused is not due
                 self._owed_ns = 0

@@ -31,6 +31,9 @@ class LabService(Configurable):
     quota_mb = Int(1_024, min=1, help="What the tables of one run may grow to (MB).").tag(
         config=True
     )
+    records_quota_mb = Int(
+        8_192, min=1, help="What all records may take (MB); beyond it the oldest ended go."
+    ).tag(config=True)
     max_viewers = Int(200, min=1, help="WebSockets that may be open at once.").tag(config=True)
     viewer_token = Unicode(help="Token that reads and changes nothing; random unless given.").tag(
         config=True
@@ -48,6 +51,7 @@ class LabService(Configurable):
             keep_runs=self.keep_runs,
             folder=self.records or None,
             quota_bytes=self.quota_mb << 20,
+            records_bytes=self.records_quota_mb << 20,
             markets={name: loader(name, files) for name, files in self.markets.items()},
             warm=warm,
         )

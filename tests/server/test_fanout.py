@@ -13,7 +13,8 @@ import pytest
 
 import lablib as lab
 from lablib.kernels import tables as t
-from lablib.server import fanout
+from lablib.server import fanout, gauges
+from lablib.server.backoff import LONGEST_S, SHORTEST_S, Backoff
 from lablib.server.fanout import QUEUE, STALLED_S, TICK_S, Body, Hub, Viewer, text_frame
 from lablib.server.manager import LimitError, Manager
 from lablib.server.models import StartRun
@@ -162,8 +163,44 @@ def test_telling_begins_again_when_it_breaks_and_says_so(monkeypatch, caplog):
 
     with caplog.at_level(logging.ERROR, "lablib"):
         asyncio.run(watch())
-    assert (ticks, hub.restarts) == ([0, 1, 2, 3], 1)
+    assert (ticks, hub.backoff.restarts) == ([0, 1, 2, 3], 1)
     assert "begins again" in caplog.text
+
+
+def test_telling_that_keeps_breaking_waits_longer_each_time_up_to_a_bound(monkeypatch):
+    hub, waits = FakeHub(), []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 14:
+            hub.viewers.clear()
+
+    def tick() -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(hub, "tick", tick)
+    monkeypatch.setattr(fanout.asyncio, "sleep", sleep)
+
+    async def watch() -> None:
+        hub.join(Viewer(Wire(), "events"))
+        await hub._task
+
+    asyncio.run(watch())
+    assert waits == [min(SHORTEST_S * 2**k, LONGEST_S) for k in range(14)]
+    assert waits[-1] == LONGEST_S
+    told = gauges.as_json(hub.manager, hub)
+    assert told["restarts_total"] == {"hub": 14, "shelf": 0}
+
+
+def test_what_went_well_for_long_begins_again_at_once():
+    now = [0.0]
+    backoff = Backoff(1.0, 8.0, clock=lambda: now[0])
+    waits = []
+    for pause in (0, 0, 0, 15.9, 17):  # between one beginning and the next fault
+        now[0] += pause
+        waits.append(backoff.wait_s())
+        now[0] += waits[-1]
+    assert (waits, backoff.restarts) == ([1, 2, 4, 8, 1], 5)
 
 
 @pytest.fixture
