@@ -53,7 +53,7 @@ Until = Annotated[
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "string"},
+                {"type": "string", "pattern": r"^[0-9]{1,6}(\.[0-9]{1,3})?(ns|us|ms|s|min|h|d)$"},
                 {"type": "number", "minimum": 1e-9, "exclusiveMaximum": t.FAR / t.NS_PER_S},
             ]
         }

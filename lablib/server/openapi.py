@@ -144,6 +144,7 @@ def _paths() -> dict[str, Any]:
                     "201": {
                         **_json("The run", "Run"),
                         "headers": {"Location": {"schema": {"type": "string"}}},
+                        "links": _links(),
                     },
                     **_refusals(400, 403, 409, 413, 429),
                 },
@@ -227,7 +228,32 @@ def _paths() -> dict[str, Any]:
                 },
             }
         }
+    for path, item in paths.items():
+        for method in item.keys() - {"parameters"}:
+            item[method]["operationId"] = _name(path, method)
     return paths
+
+
+def _name(path: str, method: str) -> str:
+    """What a generated client may call it.
+
+    >>> _name("/runs/{run_id}/replay.csv", "get")
+    'get_run_replay_csv'
+    """
+    return method + path.replace("s/{run_id}", "").replace("/", "_").replace(".", "_")
+
+
+def _links() -> dict[str, Any]:
+    """What can be done with a run once it is there."""
+    steps = [("get", ""), ("get", "/config"), ("patch", "/config"), ("get", "/replay.csv")]
+    steps += [("post", f"/{verb}") for verb in (*VERBS, "reset")]
+    return {
+        _name(f"/runs/{{run_id}}{path}", method): {
+            "operationId": _name(f"/runs/{{run_id}}{path}", method),
+            "parameters": {"run_id": "$response.body#/run_id"},
+        }
+        for method, path in steps
+    }
 
 
 def _metrics() -> dict[str, Any]:

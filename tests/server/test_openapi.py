@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings
-from schemathesis import Case
+from schemathesis import Case, GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     negative_data_rejection,
@@ -21,7 +22,35 @@ from lablib.server.handlers import Nothing, default_handlers
 from lablib.server.openapi import document
 
 # Without its security, so that no case is made whose only fault is a missing token.
-schema = schemathesis.openapi.from_dict({**document(), "security": []})
+DOCUMENT = {**document(), "security": []}
+schema = schemathesis.openapi.from_dict(DOCUMENT)
+
+
+def narrow() -> dict:
+    """The document with two settings in requests instead of all: every bound of each is tried.
+
+    All of them are minutes, and tests/test_config.py has them.
+    """
+    whole = json.loads(json.dumps(DOCUMENT))
+    schemas = whole["components"]["schemas"]
+    asked = {"type": "object", "additionalProperties": False, "properties": {}}
+    for room, section, name in (
+        ("strategy", "StrategyConfig", "threshold"),
+        ("drills", "DrillsConfig", "stale_feed"),
+    ):
+        one = {name: schemas[section]["properties"][name]}
+        asked["properties"][room] = {**asked, "properties": one}
+    schemas["Changes"] = asked
+    for body in ("StartRun", "ResetRun"):
+        text = json.dumps(schemas[body])
+        schemas[body] = json.loads(text.replace("schemas/SimConfig", "schemas/Changes"))
+    schemas["StartRun"]["properties"]["market"]["enum"] = ["", "perp"]
+    return whole
+
+
+bounds = schemathesis.openapi.from_dict(narrow())
+lives = schemathesis.openapi.from_dict(narrow())
+lives.config.generation.update(modes=[GenerationMode.POSITIVE])
 
 
 def test_every_handler_is_described_and_nothing_else():
@@ -61,17 +90,46 @@ def test_every_setting_is_in_it_with_its_bounds():
     assert threshold == field
 
 
+UNHURRIED = {"deadline": None, "derandomize": True, "suppress_health_check": list(HealthCheck)}
+
+
 @schema.parametrize()
-@settings(
-    max_examples=10,
-    # Its `explicit` phase tries every bound of every setting: minutes, and tests/test_config.py has them.
-    phases=[Phase.generate],
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=list(HealthCheck),
-)
+@settings(max_examples=10, phases=[Phase.generate], **UNHURRIED)
 @pytest.mark.compiled
 def test_no_request_made_up_from_it_breaks_the_server(case: Case, voila_shell):
+    try_it(case, voila_shell)
+
+
+@bounds.parametrize()
+@settings(phases=[Phase.explicit], **UNHURRIED)
+@pytest.mark.compiled
+def test_no_bound_of_a_parameter_or_a_setting_breaks_the_server(case: Case, voila_shell):
+    try_it(case, voila_shell)
+
+
+@pytest.mark.compiled
+def test_no_life_of_a_run_made_up_from_its_links_breaks_the_server(voila_shell):
+    steps = []
+
+    class Life(lives.as_state_machine()):
+        def setup(self) -> None:
+            voila_shell.stop_all()
+
+        def get_call_kwargs(self, case: Case) -> dict:
+            address = f"http://127.0.0.1:{voila_shell.port}{API}"
+            return {"base_url": address, "headers": {"Authorization": f"token {CONTROL}"}}
+
+        def validate_response(self, response, case: Case, **options) -> None:
+            steps.append((case.operation.label, response.status_code))
+            case.validate_response(response, checks=CHECKS_OF_A_LIFE)
+
+    Life.run(settings=settings(max_examples=40, stateful_step_count=12, **UNHURRIED))
+    told = {label for label, status in steps if status == 200 and "{run_id}" in label}
+
+    assert len(told) >= 6  # links were followed, to runs that are there
+
+
+def try_it(case: Case, voila_shell) -> None:
     # Both shells have the one list of handlers. Runs wait as created, so that none computes; ids that
     # are there are tried as well, and then a made-up path is no fault any more.
     shell, checks = voila_shell, [*CHECKS]
@@ -94,3 +152,5 @@ CHECKS = (
     response_schema_conformance,
     negative_data_rejection,
 )
+
+CHECKS_OF_A_LIFE = (not_a_server_error, status_code_conformance, response_schema_conformance)
