@@ -11,7 +11,7 @@ import logging
 import struct
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from lablib.server.backoff import Backoff
@@ -23,12 +23,14 @@ TICK_S = 0.05
 QUEUE = 8  # messages that may wait for one viewer
 STALLED_S = 10.0
 
+Wish = tuple[str, str | None]  # a channel, and a run or all of them
+
 
 class Stream(Protocol):
     """What a viewer's connection must be able to do, as tornado's IOStream does."""
 
     def write(self, data: bytes) -> Any:
-        """Send, or keep until the other side reads; a future."""
+        """Send, or keep until the other side reads: then a future."""
 
     def writing(self) -> bool:
         """Whether something is kept."""
@@ -55,6 +57,24 @@ class Body:
         return self._frame
 
 
+class Parcel:
+    """What one tick has for viewers who asked for the same: several messages, handed over in one piece."""
+
+    __slots__ = ("_dropped", "_frames", "bodies")
+
+    def __init__(self, bodies: Sequence[Body]) -> None:
+        self.bodies = bodies
+        self._dropped = -1
+        self._frames = b""
+
+    def frames(self, dropped: int) -> bytes:
+        """All of its frames, for a viewer who lost so many."""
+        if dropped != self._dropped:
+            self._dropped = dropped
+            self._frames = b"".join([body.frame(dropped) for body in self.bodies])
+        return self._frames
+
+
 def text_frame(data: bytes) -> bytes:
     """A whole, unmasked text frame of RFC 6455."""
     size = len(data)
@@ -65,6 +85,12 @@ def text_frame(data: bytes) -> bytes:
     else:
         head = struct.pack("!BBQ", 0x81, 127, size)
     return head + data
+
+
+def fits(wish: Wish, run_id: str, event_type: str) -> bool:
+    """Whether a message is what somebody asked for."""
+    channel, wanted = wish
+    return channel in ("events", event_type) and wanted in (None, run_id)
 
 
 class Viewer:
@@ -95,19 +121,21 @@ class Viewer:
         self._waiting: deque[Body] = deque()
         self._busy_since: float | None = None
 
-    def wants(self, run_id: str, event_type: str) -> bool:
-        """Whether a message is for this viewer."""
-        return self.channel in ("events", event_type) and self.run_id in (None, run_id)
+    @property
+    def wish(self) -> Wish:
+        """What it asked for: the channel, and the run or all of them."""
+        return self.channel, self.run_id
 
-    def offer(self, body: Body) -> None:
-        """Send a message now, or when what went before has left."""
+    def offer(self, parcel: Parcel) -> None:
+        """Send messages now, or when what went before has left."""
         if self._busy_since is None:
-            self._send(body)
+            self._send(parcel.frames(self.dropped), len(parcel.bodies))
             return
-        if len(self._waiting) == QUEUE:
-            self._waiting.popleft()
-            self.dropped += 1
-        self._waiting.append(body)
+        for body in parcel.bodies:
+            if len(self._waiting) == QUEUE:
+                self._waiting.popleft()
+                self.dropped += 1
+            self._waiting.append(body)
 
     def stalled_s(self) -> float:
         """How long it has not taken what it was sent (s)."""
@@ -118,12 +146,12 @@ class Viewer:
         self._waiting.clear()
         self._stream.close()
 
-    def _send(self, body: Body) -> None:
+    def _send(self, frames: bytes, count: int) -> None:
         try:
-            sending = self._stream.write(body.frame(self.dropped))
+            sending = self._stream.write(frames)
         except OSError:  # tornado's StreamClosedError: it has left, and will be taken off the list
             return
-        self.sent += 1
+        self.sent += count
         if self._stream.writing():
             self._busy_since = self._clock()
             sending.add_done_callback(self._left)
@@ -134,7 +162,7 @@ class Viewer:
             self._waiting.clear()
             return
         while self._waiting and self._busy_since is None:
-            self._send(self._waiting.popleft())
+            self._send(self._waiting.popleft().frame(self.dropped), 1)
 
 
 class Hub:
@@ -187,10 +215,13 @@ class Hub:
         self.viewers.add(viewer)
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._supervised())
+        greeting = []
         for run in self.manager:
             for event_type, tail in self._teller(run).greeting():
-                if viewer.wants(run.id, event_type):
-                    viewer.offer(Body(tail))
+                if fits(viewer.wish, run.id, event_type):
+                    greeting.append(Body(tail))
+        if greeting:
+            viewer.offer(Parcel(greeting))
 
     def leave(self, viewer: Viewer) -> None:
         """Take a viewer off the list."""
@@ -203,15 +234,20 @@ class Hub:
         """Tell everybody what is new, and cut off those who do not listen."""
         self.ticks += 1
         runs = list(self.manager)
-        for run in runs:
-            teller = self._teller(run)
-            for event_type, tail in teller.news():
-                body = Body(tail)
-                for (
-                    viewer
-                ) in self.viewers:  # nobody joins or leaves meanwhile: one thread, no await
-                    if viewer.wants(run.id, event_type):
-                        viewer.offer(body)
+        news = [
+            (run.id, event_type, Body(tail))
+            for run in runs
+            for event_type, tail in self._teller(run).news()
+        ]
+        parcels: dict[Wish, Parcel | None] = {}
+        for viewer in self.viewers if news else ():
+            wish = viewer.wish
+            if wish not in parcels:
+                bodies = [body for run, kind, body in news if fits(wish, run, kind)]
+                parcels[wish] = Parcel(bodies) if bodies else None
+            parcel = parcels[wish]
+            if parcel is not None:
+                viewer.offer(parcel)
         for gone in self._tellers.keys() - {run.id for run in runs}:
             del self._tellers[gone]
         for viewer in [one for one in self.viewers if one.stalled_s() > STALLED_S]:

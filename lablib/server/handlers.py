@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import socket
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
@@ -29,6 +28,7 @@ from lablib.recording.record import open_record
 from lablib.run import REPLAY_COLUMNS, write_replay
 from lablib.server import gauges, news
 from lablib.server.fanout import CHANNELS, Viewer
+from lablib.server.line import Line
 from lablib.server.manager import VERBS, LimitError, LiveRun, NoRunError
 from lablib.server.models import BODY_LIMIT, ResetRun, StartRun, parse, read_object
 from lablib.server.openapi import document
@@ -47,7 +47,6 @@ STATUS: tuple[tuple[type[LabError], int], ...] = (
 )
 _LONGEST_MESSAGE = 1_000
 _CSV_ROWS = 5_000  # written at a time: the event loop waits for no more
-_SEND_BUFFER = 1 << 17  # bytes the system keeps for one viewer
 
 
 class _Lab:
@@ -354,11 +353,8 @@ class Channel(_Lab, WebSocketMixin, WebSocketHandler, JupyterHandler):
     def open(self, channel: str, run_id: str | None) -> None:
         """Join those who watch."""
         connection: Any = self.ws_connection
-        stream = connection.stream
-        with suppress(OSError):
-            stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         super().open()  # which keeps the connection alive by pings
-        self._viewer = Viewer(stream, channel, run_id)
+        self._viewer = Viewer(Line(connection.stream), channel, run_id)
         self.service.hub.join(self._viewer)
 
     def on_message(self, message: str | bytes) -> None:

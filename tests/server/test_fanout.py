@@ -3,24 +3,44 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
+import socket
 import time
+import tracemalloc
 from concurrent.futures import Future
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from tornado.iostream import IOStream
 
 import lablib as lab
 from lablib.kernels import tables as t
 from lablib.server import fanout, gauges
 from lablib.server.backoff import LONGEST_S, SHORTEST_S, Backoff
-from lablib.server.fanout import QUEUE, STALLED_S, TICK_S, Body, Hub, Viewer, text_frame
+from lablib.server.fanout import QUEUE, STALLED_S, TICK_S, Body, Hub, Parcel, Viewer, text_frame
+from lablib.server.line import Line
 from lablib.server.manager import LimitError, Manager
 from lablib.server.models import StartRun
 from lablib.server.warm import exercise
 
 LATE = {"latency.order_entry_ms": 300, "strategy.threshold": 0.001}  # loses
+
+
+def texts(data: bytes) -> list[bytes]:
+    """What whole frames say, one after the other."""
+    told = []
+    while data:
+        length, head = data[1], 2
+        if length >= 126:
+            head = 4 if length == 126 else 10
+            length = int.from_bytes(data[2:head], "big")
+        told.append(data[head : head + length])
+        assert len(told[-1]) == length
+        data = data[head + length :]
+    return told
 
 
 class Wire:
@@ -52,18 +72,22 @@ class Wire:
         kept.set_result(None)
 
     def told(self) -> list[dict[str, object]]:
-        return [json.loads(frame[frame.index(b"{") :]) for frame in self.frames]
+        return [json.loads(text) for text in texts(b"".join(self.frames))]
 
 
 def body(number: int) -> Body:
     return Body(f'"number":{number}}}')
 
 
+def one(number: int) -> Parcel:
+    return Parcel([body(number)])
+
+
 def test_a_viewer_who_reads_gets_everything_at_once():
     wire = Wire()
     viewer = Viewer(wire, "events")
     for number in range(3):
-        viewer.offer(body(number))
+        viewer.offer(one(number))
     assert wire.told() == [{"dropped": 0, "number": number} for number in range(3)]
     assert (viewer.sent, viewer.dropped, viewer.stalled_s()) == (3, 0, 0.0)
 
@@ -73,11 +97,11 @@ def test_a_viewer_who_does_not_read_loses_the_oldest_and_is_told_how_many():
     viewer = Viewer(wire, "events")
     wire.reads = False
     for number in range(1 + QUEUE + 5):
-        viewer.offer(body(number))
+        viewer.offer(one(number))
     assert wire.told() == [{"dropped": 0, "number": 0}]  # one in the connection, the rest waits
     assert viewer.dropped == 5
     wire.read_on()
-    viewer.offer(body(99))
+    viewer.offer(one(99))
     late = [{"dropped": 5, "number": number} for number in (*range(6, 6 + QUEUE), 99)]
     assert wire.told() == [{"dropped": 0, "number": 0}, *late]
 
@@ -87,7 +111,7 @@ def test_what_waits_for_a_stalled_viewer_is_bounded_however_long_it_stalls():
     viewer = Viewer(wire, "events")
     wire.reads = False
     for number in range(10_000):
-        viewer.offer(body(number))
+        viewer.offer(one(number))
     assert len(wire.frames) == 1
     assert len(viewer._waiting) == QUEUE
     assert viewer.dropped == 10_000 - 1 - QUEUE
@@ -97,6 +121,109 @@ def test_a_message_is_encoded_once_for_all_who_lost_nothing():
     message = body(1)
     assert message.frame(0) is message.frame(0)
     assert b'"dropped":3' in message.frame(3)
+
+
+def test_what_one_tick_has_leaves_in_one_piece_and_what_waits_is_counted_by_message():
+    wire = Wire()
+    viewer = Viewer(wire, "events")
+    viewer.offer(Parcel([body(0), body(1), body(2)]))
+    assert len(wire.frames) == 1
+    assert [told["number"] for told in wire.told()] == [0, 1, 2]
+    wire.reads = False
+    viewer.offer(one(3))
+    viewer.offer(Parcel([body(number) for number in range(4, 4 + QUEUE + 2)]))
+    assert viewer.dropped == 2
+    wire.read_on()
+    kept = [(told["number"], told["dropped"]) for told in wire.told()[4:]]
+    assert kept == [(number, 2) for number in range(6, 4 + QUEUE + 2)]
+    assert viewer.sent == 4 + QUEUE
+
+
+def test_viewers_who_asked_for_the_same_get_the_same_bytes(monkeypatch):
+    hub, wires = FakeHub(), [Wire() for _ in range(3)]
+    for wire, channel in zip(wires, ("events", "events", "fills"), strict=True):
+        hub.viewers.add(Viewer(wire, channel))
+    news = [("fills", '"n":1}'), ("frame", '"n":2}')]
+    run = SimpleNamespace(id="r")
+    monkeypatch.setattr(hub, "manager", [run])
+    hub._tellers["r"] = SimpleNamespace(news=lambda: news)
+    hub.tick()
+    assert wires[0].frames[0] is wires[1].frames[0]
+    assert [told["n"] for told in wires[0].told()] == [1, 2]
+    assert [told["n"] for told in wires[2].told()] == [1]
+
+
+# ------------------------------------------------------------------------------- real connections
+@pytest.fixture
+def pair():
+    """A line of the server and the other side's socket, which reads when it likes."""
+    mine, other = socket.socketpair()
+    other.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    made = {}
+
+    async def make() -> None:
+        made["stream"] = IOStream(mine)
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(make())
+    other.setblocking(False)
+    yield loop, Line(made["stream"]), made["stream"], other
+    made["stream"].close()
+    other.close()
+    loop.close()
+
+
+def test_bytes_arrive_in_order_whether_the_system_takes_them_at_once_or_not(pair):
+    loop, line, _stream, other = pair
+    got = bytearray()
+
+    async def talk() -> None:
+        pending, sent = [], bytearray()
+        for number in range(200):
+            data = number.to_bytes(2, "big") * 3_000
+            sent += data
+            pending.append(line.write(data))
+            if number % 3 == 0:
+                with contextlib.suppress(BlockingIOError):
+                    got.extend(other.recv(10_000))
+        assert any(one is None for one in pending)
+        assert any(one is not None for one in pending)
+        while line.writing() or len(got) < len(sent):
+            await asyncio.sleep(0)
+            with contextlib.suppress(BlockingIOError):
+                got.extend(other.recv(1 << 20))
+        assert got == sent
+
+    loop.run_until_complete(talk())
+
+
+def test_a_viewer_that_never_reads_holds_no_more_than_a_parcel_and_its_queue(pair):
+    loop, line, stream, _ = pair
+    viewer = Viewer(line, "events")
+    tracemalloc.start()
+
+    async def talk() -> None:
+        for number in range(2_000):  # 200 MB, if they were kept
+            viewer.offer(Parcel([Body(f'"number":{number},"x":"{"x" * 100_000}"}}')]))
+            await asyncio.sleep(0)
+
+    loop.run_until_complete(talk())
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert viewer.dropped >= 2_000 - 20
+    assert held < 3e6  # one in the connection, eight in the queue
+    assert len(stream._write_buffer) <= 100_100
+
+
+def test_one_who_has_left_is_no_news(pair):
+    _loop, line, stream, other = pair
+    viewer = Viewer(line, "events")
+    other.close()
+    for number in range(3):
+        viewer.offer(one(number))
+    stream.close()
+    viewer.offer(one(4))
+    assert viewer.sent <= 1
 
 
 @pytest.mark.parametrize("size", [0, 125, 126, 65_535, 65_536])
@@ -124,7 +251,7 @@ def test_a_stalled_viewer_is_cut_off_in_time_and_the_others_stay():
     stalled = Viewer(wire, "events", clock=lambda: now[0])
     hub.viewers |= {stalled, Viewer(other, "events", clock=lambda: now[0])}
     wire.reads = False
-    stalled.offer(body(0))
+    stalled.offer(one(0))
     now[0] = STALLED_S
     hub.tick()
     assert not wire.closed
