@@ -249,10 +249,15 @@ def _running(name: str, command: list[str], home: Path, ready: str) -> Iterator[
 
 def _port(log: Path, process: subprocess.Popen[bytes], ready: str) -> int:
     for _ in range(1_800):  # a new machine compiles first
-        found = re.search(ready, log.read_text())
-        if found:
+        found = re.search(ready, log.read_text(errors="replace"))
+        if found and _listens(int(found[1])):  # a Jupyter server says so a moment before it does
             return int(found[1])
         if process.poll() is not None:
             break
         time.sleep(0.1)
     pytest.fail(f"the server did not start:\n{log.read_text()}")
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as caller:
+        return caller.connect_ex(("127.0.0.1", port)) == 0
