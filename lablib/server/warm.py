@@ -40,6 +40,8 @@ def wait(compiling: subprocess.Popen[str]) -> None:
 
 def exercise() -> None:
     """Do once everything a run can be asked for."""
+    from lablib.config import SimConfig
+    from lablib.experiments.cell import cell
     from lablib.kernels import tables as t
     from lablib.session import Session
 
@@ -51,6 +53,7 @@ def exercise() -> None:
     session.release()
     session.advance(t.NS_PER_S)
     session.simulation.digest()
+    cell(SimConfig(), {}, (1,), t.NS_PER_S)  # of a sweep
 
 
 def warm_up() -> None:
