@@ -18,10 +18,10 @@ import pytest
 import lablib as lab
 from lablib.errors import ArchiveError, LabError
 from lablib.kernels import tables as t
-from lablib.widgets import PlayerLab, live_lab, player, player_reel, replay_lab
+from lablib.widgets import PlayerLab, live_lab, replay_lab
 from lablib.widgets.panels import family
-from lablib.widgets.player_chart import PLACES
-from lablib.widgets.player_reel import Reel
+from lablib.widgets.player.chart import PLACES
+from lablib.widgets.player.reel import EQUITY, GHOST, Reel
 from lablib.widgets.shelf import FOLDER, Shelf
 
 CONFIG = lab.SimConfig.preset("stress").replace({"external.volatility_bps": 80})
@@ -167,7 +167,7 @@ def test_an_outline_loses_no_spike(folder, monkeypatch):
     run = lab.open_run(folder / "steered")
     fine = Reel("a", run)
     rows = fine.lines(25 * S, 25.0)
-    monkeypatch.setattr(player_reel, "MOST_ROWS", 10)
+    monkeypatch.setattr("lablib.widgets.player.reel.MOST_ROWS", 10)
     coarse = Reel("b", run)
     outline = coarse.lines(25 * S, 25.0)
     known = np.isfinite(rows[1]) & np.isfinite(outline[1])
@@ -185,7 +185,7 @@ def test_a_run_beside_itself_is_ahead_by_nothing(folder):
     reel, same = Reel("a", run), Reel("b", run)
     reel.compare(same)
     rows = reel.lines(10 * S, 10.0)
-    np.testing.assert_array_equal(rows[player_reel.GHOST], rows[player_reel.EQUITY])
+    np.testing.assert_array_equal(rows[GHOST], rows[EQUITY])
     mine, theirs = reel.overview(10 * S)[1], same.overview(10 * S)[1]
     assert np.nanmax(np.abs(mine - theirs)) == 0
     assert np.isnan(same.held(np.array([11 * S]))).all()
@@ -429,7 +429,7 @@ def test_a_record_that_is_gone_meanwhile_is_told(ours, folder):
 
 
 def test_a_record_too_long_for_a_page_is_told_before_it_is_read(folder, monkeypatch, wire):
-    monkeypatch.setattr(player, "MOST_SAMPLES", 300)
+    monkeypatch.setattr("lablib.widgets.player.lab.MOST_SAMPLES", 300)
     ours = opened(monkeypatch, "record=steered")
     assert "a page shows 300 at most" in status(ours)
     ours.close()
@@ -454,7 +454,7 @@ def test_every_table_can_be_saved_and_is_the_export(ours, tmp_path, table, endin
 
 
 def test_a_table_too_large_for_a_page_names_the_command_that_writes_it(ours, monkeypatch):
-    monkeypatch.setattr("lablib.widgets.player_files.MOST_BYTES", 100)
+    monkeypatch.setattr("lablib.widgets.player.files.MOST_BYTES", 100)
     press(ours, "save-csv")
     assert "lablib export steered samples.csv --table samples" in status(ours)
     assert ours.desk.download.value == ""

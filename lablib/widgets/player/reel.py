@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lablib.kernels import tables as t
 from lablib.widgets import readouts
-from lablib.widgets.player_story import Story
+from lablib.widgets.player.story import Story
 from lablib.widgets.reduce import COLUMNS, TIME, Floats, columns, envelope, triggers
 from lablib.widgets.view import (
     ACTION,

@@ -19,17 +19,17 @@ import ipywidgets as W  # noqa: N812 - the name its own manual uses
 
 from lablib.errors import ConfigError, LabError
 from lablib.pace import Pace
-from lablib.widgets import player_files as files
 from lablib.widgets import readouts
 from lablib.widgets.flow import Flow
 from lablib.widgets.loop import Loop
 from lablib.widgets.panels import assign, family
 from lablib.widgets.permalink import LONGEST
 from lablib.widgets.playback import Playback
-from lablib.widgets.player_check import Check
-from lablib.widgets.player_desk import SPEEDS, WHOLE_S, Desk
-from lablib.widgets.player_reel import Reel
-from lablib.widgets.player_stage import Stage, served
+from lablib.widgets.player import files as files
+from lablib.widgets.player.check import Check
+from lablib.widgets.player.desk import SPEEDS, WHOLE_S, Desk
+from lablib.widgets.player.reel import Reel
+from lablib.widgets.player.stage import Stage, served
 from lablib.widgets.shelf import Entry, Shelf
 from lablib.widgets.tempo import SPANS
 from lablib.widgets.view import NS

@@ -7,8 +7,8 @@ import io
 from html import escape
 
 from lablib.errors import ConfigError
-from lablib.widgets.player_desk import FILES, TABLES
-from lablib.widgets.player_reel import Reel
+from lablib.widgets.player.desk import FILES, TABLES
+from lablib.widgets.player.reel import Reel
 
 MOST_BYTES = 48 << 20  # of a table that a page hands over
 

@@ -16,10 +16,10 @@ from lablib.widgets import readouts, theme
 from lablib.widgets.charts import DivergenceChart, EquityChart, PositionChart, PriceChart
 from lablib.widgets.knobs import LABELS
 from lablib.widgets.panels import Clock, assign
-from lablib.widgets.player_chart import NOTHING, PLACES, OverviewChart
-from lablib.widgets.player_desk import Desk
-from lablib.widgets.player_reel import Moment, Reel
-from lablib.widgets.player_story import plain
+from lablib.widgets.player.chart import NOTHING, PLACES, OverviewChart
+from lablib.widgets.player.desk import Desk
+from lablib.widgets.player.reel import Moment, Reel
+from lablib.widgets.player.story import plain
 from lablib.widgets.view import DIVERGENCE, EQUITY, EXTERNAL, GHOST, MARKET, NS, PEAK, POSITION
 
 WORDS_S = 0.2  # between two readouts while it plays

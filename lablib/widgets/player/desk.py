@@ -14,7 +14,7 @@ import ipywidgets as W  # noqa: N812 - the name its own manual uses
 
 from lablib.widgets.controls import WINDOWS
 from lablib.widgets.panels import assign
-from lablib.widgets.player_chart import scrubber
+from lablib.widgets.player.chart import scrubber
 
 WHOLE_S = 30.0  # of real time, in which the default speed plays a whole record
 SPEEDS = {
