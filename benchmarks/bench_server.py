@@ -5,10 +5,10 @@
 
 Starts a server, two runs as fast as they can, viewers on `ws/events?run_id=` of one of them, and some
 that never read; then prints JSON: frames a second of the healthy (lowest, median), what they lost, the
-server's memory over time and CPU, and `/health` at 20 requests a second. Viewers are plain sockets of
-one asyncio process that counts frames and decodes a sample of them, so that they cost little; they
-still share the processors with the server. Asserts that the run's digest is that of a run nobody
-watched, that frames' numbers rise, and that nothing was answered with an error.
+server's memory over time and CPU, and `/health` at 20 requests a second from a process of its own.
+Viewers are plain sockets of one asyncio process that counts frames and decodes a sample of them, so
+that they cost little; they still share the processors with the server. Asserts that the run's digest is
+that of a run nobody watched, that frames' numbers rise, and that nothing was answered with an error.
 """
 
 from __future__ import annotations
@@ -20,11 +20,14 @@ import json
 import os
 import platform
 import secrets
+import socket
 import statistics
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -86,20 +89,25 @@ class Watcher:
         self.seq, self.dropped = message["seq"], message["dropped"]
 
 
-async def health(port: int, seconds: float, answers: list[float]) -> None:
-    """Ask for health, a new connection each time, twenty times a second; milliseconds."""
+def health(port: int, seconds: float) -> list[float]:
+    """Ask for health, a new connection each time, twenty times a second; milliseconds.
+
+    For a process of its own: in that of the viewers an answer would wait until they have read theirs.
+    """
+    ask = f"GET {API}/health HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"
+    answers = []
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         begun = time.perf_counter()
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(
-            f"GET {API}/health HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n".encode()
-        )
-        answer = await reader.read()
+        with socket.create_connection(("127.0.0.1", port)) as line:
+            line.sendall(ask.encode())
+            answer = b""
+            while more := line.recv(1 << 16):
+                answer += more
         answers.append(1e3 * (time.perf_counter() - begun))
         assert answer.startswith(b"HTTP/1.1 200"), answer
-        writer.close()
-        await asyncio.sleep(max(0, 0.05 - (time.perf_counter() - begun)))
+        time.sleep(max(0, 0.05 - (time.perf_counter() - begun)))
+    return answers
 
 
 def quantiles(values: list[float]) -> dict[str, float]:
@@ -116,7 +124,9 @@ def loop_s(shell: Shell) -> float:
     return float(one.user_time + one.system_time)
 
 
-async def measure(shell: Shell, run: str, options: argparse.Namespace) -> dict[str, Any]:
+async def measure(
+    shell: Shell, run: str, options: argparse.Namespace, own: ProcessPoolExecutor
+) -> dict[str, Any]:
     path = f"{API}/ws/events?run_id={run}"
     watchers = [Watcher(shell.port, path) for _ in range(options.viewers)]
     stalled = [Watcher(shell.port, path) for _ in range(options.stalled)]
@@ -132,16 +142,15 @@ async def measure(shell: Shell, run: str, options: argparse.Namespace) -> dict[s
     await asyncio.sleep(2)
     before = [watcher.snapshots for watcher in watchers]
     cpu = sum(shell.process.cpu_times()[:2])
-    own = time.process_time()
+    clients = time.process_time()
     loop = loop_s(shell)
-    answers: list[float] = []
     memory = []
     begun = time.monotonic()
-    asking = asyncio.create_task(health(shell.port, options.seconds, answers))
+    asking = asyncio.wrap_future(own.submit(health, shell.port, options.seconds))
     while not asking.done():
         memory.append(round(shell.process.memory_info().rss / 1e6))
         await asyncio.sleep(options.seconds / 12)
-    await asking
+    answers = await asking
     took = time.monotonic() - begun
     rates = [(w.snapshots - b) / took for w, b in zip(watchers, before, strict=True)]
     result = {
@@ -162,7 +171,7 @@ async def measure(shell: Shell, run: str, options: argparse.Namespace) -> dict[s
         "loop_cpu_us_a_viewer_and_frame": round(
             1e6 * (loop_s(shell) - loop) / max(1.0, sum(rates) * took), 1
         ),
-        "clients_cpu_pct": round(100 * (time.process_time() - own) / took),
+        "clients_cpu_pct": round(100 * (time.process_time() - clients) / took),
         "load": round(os.getloadavg()[0], 1),
     }
     for task in reading:
@@ -189,7 +198,9 @@ def main() -> None:
         config = {"record.samples": False}
         asked = {"config": config, "speed": speed, "until": "2000d" if speed == "max" else "1d"}
         runs = [shell.start(seed=seed, **asked) for seed in range(options.runs)]
-        result = asyncio.run(measure(shell, runs[0], options))
+        with ProcessPoolExecutor(1, get_context("spawn")) as own:
+            own.submit(os.getpid).result()  # it is there before anything is measured
+            result = asyncio.run(measure(shell, runs[0], options, own))
         numbers = shell.api("metrics").json
         result |= {
             name: numbers[name]

@@ -17,12 +17,12 @@ from lablib.frame import Frame
 from lablib.kernels import tables as t
 from lablib.metrics import Latency
 from lablib.server.manager import LiveRun
+from lablib.server.runner import ROWS
 
 ORDER_KINDS = ("limit", "ioc", "market", "fok", "post_only")
 ORDER_STATUS = ("created", "received", "resting", "filled", "cancelled", "rejected")
 LATENCIES = ("latency", "decision_latency", "exchange_latency")
 _LEVELS = 10  # of the book, in a frame
-_MOST_ROWS = 100  # of a table, in one message
 _TABLES = (  # event type, table, and what in a frame counts it since the run began
     ("orders", "orders", "order_count"),
     ("fills", "fills", "fill_count"),
@@ -64,17 +64,19 @@ def _percentiles(one: Latency) -> dict[str, Any]:
 def rows(table: np.ndarray) -> list[dict[str, Any]]:
     """Rows of a table as objects; kinds, states and reasons in words."""
     names = table.dtype.names or ()
-    told = [
-        {name: plain(value) for name, value in zip(names, row, strict=True)}
-        for row in table.tolist()
-    ]
-    for row in told:
-        if "reason" in row:
-            row["reason"] = t.REASONS[row["reason"]]
-        if "status" in row:
-            row["status"] = ORDER_STATUS[row["status"]]
-            row["kind"] = ORDER_KINDS[row["kind"]]
-    return told
+    words: dict[str, tuple[str, ...]] = {"reason": t.REASONS}
+    if "status" in names:
+        words |= {"status": ORDER_STATUS, "kind": ORDER_KINDS}
+    columns = [_column(table[name], words.get(name)) for name in names]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _column(values: np.ndarray, words: tuple[str, ...] | None) -> list[Any]:
+    if words is not None:
+        return [words[code] for code in values.tolist()]
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        return [plain(value) for value in values.tolist()]
+    return list(values.tolist())
 
 
 def brief(run: LiveRun) -> dict[str, Any]:
@@ -138,7 +140,7 @@ class Teller:
             if count:
                 new = np.concatenate([getattr(glimpse.frame, name) for glimpse in glimpses])
                 so_far = getattr(glimpses[-1].frame, total)
-                told = {"total": so_far, "count": count, "rows": rows(new[-_MOST_ROWS:])}
+                told = {"total": so_far, "count": count, "rows": rows(new[-ROWS:])}
                 yield self.message(event_type, told)
         if glimpses:
             last = glimpses[-1].frame

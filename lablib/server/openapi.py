@@ -11,6 +11,7 @@ from lablib.config import SimConfig
 from lablib.server.fanout import CHANNELS, QUEUE, TICK_S
 from lablib.server.manager import VERBS
 from lablib.server.models import BODY_LIMIT, ResetRun, StartRun
+from lablib.server.runner import ROWS
 
 _REF = "#/components/schemas/{model}"
 _MEANING = {
@@ -79,7 +80,7 @@ WebSockets are at `ws/` and one of {", ".join(CHANNELS)}; `?run_id=` asks for on
 is an object with `event_type`, `run_id`, `seq` (which counts the messages of one type of one run) and
 `dropped` (how many messages this viewer has lost because it read too slowly: at most {QUEUE} wait for
 it). Messages come at most every {round(TICK_S * 1000)} ms: `frame` is a whole snapshot, `latency` the
-percentiles, `orders`, `fills` and `risk` carry the rows since the last one (the newest 100, `count` in
+percentiles, `orders`, `fills` and `risk` carry the rows since the last one (the newest {ROWS}, `count` in
 all, `total` since the run began), `command` is something that was done to the market, `state` a step in
 a run's life. `ws/events` has all of them, the others the one they are named after.
 """

@@ -29,7 +29,7 @@ _BACKLOG_S = 0.25  # time a run may owe before it is simply late
 _FIRST_CHUNK_NS = 50 * t.NS_PER_MS
 _LONGEST_CHUNK_NS = 3_600 * t.NS_PER_S
 GLIMPSES = 16  # kept for the next look
-ROWS = 100  # of a table, kept in a glimpse
+ROWS = 20  # of a table, kept in a glimpse: more than anybody reads before the next
 TOLD = ("orders", "fills", "risk_events")
 ENDED = frozenset({"finished", "failed"})
 

@@ -18,7 +18,7 @@ from tornado.iostream import IOStream
 
 import lablib as lab
 from lablib.kernels import tables as t
-from lablib.server import fanout, gauges
+from lablib.server import fanout, gauges, news
 from lablib.server.backoff import LONGEST_S, SHORTEST_S, Backoff
 from lablib.server.fanout import QUEUE, STALLED_S, TICK_S, Body, Hub, Parcel, Viewer, text_frame
 from lablib.server.line import Line
@@ -143,14 +143,73 @@ def test_viewers_who_asked_for_the_same_get_the_same_bytes(monkeypatch):
     hub, wires = FakeHub(), [Wire() for _ in range(3)]
     for wire, channel in zip(wires, ("events", "events", "fills"), strict=True):
         hub.viewers.add(Viewer(wire, channel))
-    news = [("fills", '"n":1}'), ("frame", '"n":2}')]
+    told = [("fills", '"n":1}'), ("frame", '"n":2}')]
     run = SimpleNamespace(id="r")
     monkeypatch.setattr(hub, "manager", [run])
-    hub._tellers["r"] = SimpleNamespace(news=lambda: news)
-    hub.tick()
+    hub._tellers["r"] = SimpleNamespace(news=lambda: told)
+    asyncio.run(hub.tick())
     assert wires[0].frames[0] is wires[1].frames[0]
     assert [told["n"] for told in wires[0].told()] == [1, 2]
     assert [told["n"] for told in wires[2].told()] == [1]
+
+
+def test_telling_many_leaves_room_for_others_in_between(monkeypatch):
+    hub, told = FakeHub(), []
+    hub.viewers |= {Viewer(Wire(), "events") for _ in range(200)}
+    monkeypatch.setattr(hub, "manager", [SimpleNamespace(id="r")])
+    hub._tellers["r"] = SimpleNamespace(news=lambda: [("frame", '"n":1}')])
+
+    async def look() -> None:
+        telling = asyncio.create_task(hub.tick())
+        while not telling.done():
+            told.append(sum(bool(viewer.sent) for viewer in hub.viewers))
+            await asyncio.sleep(0)
+
+    asyncio.run(look())
+    assert hub.sent == 200
+    assert np.diff([*told, 200]).max() <= 25
+
+
+def test_who_leaves_while_others_are_told_is_told_no_more(monkeypatch):
+    hub = FakeHub()
+    hub.viewers |= {Viewer(Wire(), "events") for _ in range(200)}
+    monkeypatch.setattr(hub, "manager", [SimpleNamespace(id="r")])
+    hub._tellers["r"] = SimpleNamespace(news=lambda: [("frame", '"n":1}')])
+
+    async def look() -> list[Viewer]:
+        telling = asyncio.create_task(hub.tick())
+        await asyncio.sleep(0)
+        late = [viewer for viewer in hub.viewers if not viewer.sent]
+        for viewer in late:
+            hub.leave(viewer)
+        await telling
+        return late
+
+    late = asyncio.run(look())
+    assert late
+    assert not any(viewer.sent for viewer in late)
+
+
+def test_a_run_nobody_watches_costs_nothing_to_tell(monkeypatch):
+    hub, asked = FakeHub(), []
+    hub.viewers.add(Viewer(Wire(), "events", "seen"))
+    monkeypatch.setattr(hub, "manager", [SimpleNamespace(id=name) for name in ("seen", "unseen")])
+    for name in ("seen", "unseen"):
+        hub._tellers[name] = SimpleNamespace(news=lambda name=name: asked.append(name) or [])
+    asyncio.run(hub.tick())
+    assert asked == ["seen"]
+
+
+def test_rows_say_in_words_what_they_hold_and_null_what_is_not_a_number():
+    table = np.zeros(
+        2, [("status", np.int64), ("kind", np.int64), ("reason", np.int64), ("x", float)]
+    )
+    table["status"], table["x"] = [2, 3], [np.nan, 1.5]
+    none = t.REASONS[0]
+    assert news.rows(table) == [
+        {"status": "resting", "kind": "limit", "reason": none, "x": None},
+        {"status": "filled", "kind": "limit", "reason": none, "x": 1.5},
+    ]
 
 
 # ------------------------------------------------------------------------------- real connections
@@ -253,10 +312,10 @@ def test_a_stalled_viewer_is_cut_off_in_time_and_the_others_stay():
     wire.reads = False
     stalled.offer(one(0))
     now[0] = STALLED_S
-    hub.tick()
+    asyncio.run(hub.tick())
     assert not wire.closed
     now[0] = STALLED_S + TICK_S
-    hub.tick()
+    asyncio.run(hub.tick())
     assert (wire.closed, other.closed, len(hub.viewers), hub.aborted) == (True, False, 1, 1)
     assert hub.sent == 1  # what the one who left was sent still counts
 
@@ -274,7 +333,7 @@ def test_telling_begins_again_when_it_breaks_and_says_so(monkeypatch, caplog):
     hub = FakeHub()
     ticks = []
 
-    def tick() -> None:
+    async def tick() -> None:
         ticks.append(len(ticks))
         if len(ticks) == 2:
             raise RuntimeError("broken")
@@ -302,7 +361,7 @@ def test_telling_that_keeps_breaking_waits_longer_each_time_up_to_a_bound(monkey
         if len(waits) == 14:
             hub.viewers.clear()
 
-    def tick() -> None:
+    async def tick() -> None:
         raise RuntimeError("broken")
 
     monkeypatch.setattr(hub, "tick", tick)
@@ -342,9 +401,9 @@ def played(manager: Manager, hub: Hub, **asked) -> dict[str, object]:
     run = manager.create(StartRun(seed=7, until="30min", speed="max", **asked))
     while run.runner.digest is None:
         assert run.runner.failure is None
-        hub.tick()
+        asyncio.run(hub.tick())
         time.sleep(0.002)  # a cold run compiles meanwhile
-    hub.tick()
+    asyncio.run(hub.tick())
     return {"digest": run.runner.digest, "run_id": run.id}
 
 

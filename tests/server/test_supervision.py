@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections import defaultdict
@@ -62,7 +63,7 @@ def test_a_run_whose_engine_breaks_freezes_says_why_and_the_others_go_on(manager
     for run in (broken, other):
         manager.act(run.id, "resume").result()
     ended(broken)
-    hub.tick()
+    asyncio.run(hub.tick())
     told = news.whole(broken)
     why = "AssertionError: a book is crossed"
     assert (told["state"], told["failure"], told["digest"]) == ("failed", why, None)
@@ -98,7 +99,7 @@ def test_rows_told_before_a_failure_are_told_once(manager):
     break_after(run, 6, AssertionError("broken"))
     manager.act(run.id, "resume").result()
     ended(run)
-    hub.tick()
+    asyncio.run(hub.tick())
     told = wire.told()
     assert (
         sum(one["count"] for one in told) == told[-1]["total"] == run.session.frame.fill_count > 0
