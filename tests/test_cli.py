@@ -11,6 +11,7 @@ import subprocess
 import sys
 import termios
 import time
+from contextlib import suppress
 
 import pytest
 from tape.binance_fixture import recording
@@ -237,16 +238,39 @@ def test_nothing_but_the_result_goes_down_a_pipe():
     assert set(json.loads(done.stdout)) >= KEYS
 
 
-def test_a_terminal_sees_a_progress_bar():
+def on_a_terminal(*words: str) -> str:
+    """What a command says beside its result, to a terminal of 80 columns."""
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 80))
-    command = [sys.executable, "-P", "-m", "lablib", "run", "--json", *BRIEF]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs) as process:
-        process.communicate()
-    seen = os.read(ours, 1 << 20)
-    os.close(theirs)
+    command = [sys.executable, "-P", "-m", "lablib", *words]
+    seen = b""
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=theirs):
+        os.close(theirs)
+        with suppress(OSError):  # which is how Linux says that nobody writes any more
+            while more := os.read(ours, 1 << 16):
+                seen += more
     os.close(ours)
-    assert b"simulating:   0%|" in seen
+    return seen.decode()
+
+
+def test_a_terminal_sees_a_progress_bar():
+    assert "simulating:   0%|" in on_a_terminal("run", "--json", *BRIEF)
+
+
+@pytest.mark.compiled
+def test_the_bar_of_a_sweep_moves():
+    over = [
+        "--over",
+        "latency.order_entry_ms=0:100:20",
+        "--over",
+        "strategy.threshold=0.001:0.005:20",
+    ]
+    seen = on_a_terminal("sweep", *over, "--seeds", "2", "--until", "1min", "--threads", "1")
+    percents = [int(one) for one in re.findall(r"sweep: +(\d+)%\|", seen)]
+    assert percents == sorted(percents)
+    assert percents[0] == 0
+    assert any(0 < one < 100 for one in percents)
+    assert "cells/s" in seen
 
 
 def test_a_reader_that_left_is_no_error():
