@@ -125,7 +125,7 @@ class EquityChart(Panel):
     """Equity since the start; the gap to its running peak is the drawdown. `ghost` names the other run."""
 
     def __init__(self, clock: Clock, ghost: str = "without latency") -> None:
-        self.ruler = Ruler("currency", 10.0)
+        self.ruler = Ruler("currency", 1.0)
         self.lines = lines(
             ACROSS,
             np.stack([NOTHING, NOTHING]),

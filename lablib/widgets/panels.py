@@ -18,7 +18,7 @@ from lablib.widgets import theme
 from lablib.widgets.scales import Span, tick_format
 
 HEIGHT = "196px"
-MARGIN = {"top": 6, "bottom": 36, "left": 52, "right": 12}
+MARGIN = {"top": 6, "bottom": 36, "left": 57, "right": 12}
 UNITS = {"d": 86_400, "h": 3_600, "min": 60, "s": 1}  # an axis of three or more reads in it
 
 
@@ -60,7 +60,7 @@ def axis(scale: Any, side: str, label: str, **traits: Any) -> Any:
         scale=scale,
         side=side,
         label=label,
-        label_offset="38px" if side == "left" else "26px",
+        label_offset="43px" if side == "left" else "26px",
         label_color=theme.MUTED,
         grid_color=theme.GRID,
         color="#cfd7e1",

@@ -42,7 +42,7 @@ class OverviewChart(Panel):
     """Equity of the whole run, with what was done and when it was halted."""
 
     def __init__(self, slider: object) -> None:
-        self.ruler = Ruler("currency", 10.0)
+        self.ruler = Ruler("currency", 1.0)
         self._x = bq.LinearScale(min=0.0, max=1.0, allow_padding=False)
         self._axis = axis(self._x, "bottom", "simulated time", tick_values=ENDS)
         height = bq.LinearScale(min=0.0, max=1.0, allow_padding=False)

@@ -243,7 +243,7 @@ _CHOOSE = (
 
 CSS = f"""
 .lrl-wide {{ grid-column: 1 / -1; }}
-.lrl .lrl-scrub {{ height: 24px; margin: -6px 8px 6px 46px; }}
+.lrl .lrl-scrub {{ height: 24px; margin: -6px 8px 6px 51px; }}
 .lrl-done {{ grid-column: span 2; padding: 8px 12px 10px; }}
 @container (max-width: 600px) {{ .lrl-done {{ grid-column: auto; }} }}
 .lrl-done tr.ahead td {{ color: {theme.PALE}; }}
