@@ -1,4 +1,4 @@
-"""Who else has traded at a real book, and what it brought them: makers, rivals, and the crowd without names."""
+"""Who else has come to the venue and what it brought them: makers, rivals, the crowd without names, its order flow."""
 
 from __future__ import annotations
 
@@ -53,3 +53,15 @@ def parties(state: Any, params: Any) -> np.ndarray:
     for k in range(makers):
         rows["picked_off"][k] = state.venue.ladders[k].picked_off
     return rows
+
+
+def flow_counts(state: Any) -> dict[str, int]:
+    """What the order flow of a real book has come to in a `tables.STATE`.
+
+    Candidates that were events and that were thinned, market orders by side, moves of the mid, trades,
+    and what went beyond a bound (`overrun`, `crowded`, `refused`: best all 0).
+    """
+    venue = state.venue
+    names = ("accepted", "thinned", "bought", "sold", "ups", "downs", "overrun", "crowded")
+    counts = {name: int(venue.flow[name]) for name in names}
+    return {**counts, "trades": int(venue.trades), "refused": int(venue.refused)}

@@ -10,8 +10,9 @@ from markets import MS, Script
 from strategies import PLAIN
 
 from lablib import theory
+from lablib.commands import Command
 from lablib.config import SimConfig
-from lablib.engine import Command, Simulation
+from lablib.engine import Simulation
 from lablib.errors import ConfigError
 from lablib.kernels import tables as t
 from lablib.run import run

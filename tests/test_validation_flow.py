@@ -325,7 +325,7 @@ def test_signs_of_worked_metaorders_have_their_autocorrelation(size):
     for seed in range(8 * size):
         simulation = flow(seed, metaorders=1, metaorder_tail=2.5, **rates)
         simulation._turn_tape()
-        times = simulation._tape["time_ns"][:trades].tolist()
+        times = simulation._supply.events["time_ns"][:trades].tolist()
         bought = []
         for at in times:
             simulation.play(at)
