@@ -5,7 +5,6 @@ It tells one function what was asked for and validates nothing: the experiment's
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from html import escape
 from typing import Any
 
@@ -13,6 +12,7 @@ import ipywidgets as W  # noqa: N812 - the name its own manual uses
 import numpy as np
 
 from lablib.presets import SCENARIOS
+from lablib.widgets.column import Act, Column, bar, heading, row
 from lablib.widgets.controls import CUSTOM
 from lablib.widgets.knobs import Knob, knobs
 from lablib.widgets.panels import assign
@@ -21,8 +21,6 @@ KNOBS = {knob.path: knob for knob in knobs()}
 EQUAL, GEOMETRIC = "equal steps", "geometric"
 MOST = 40  # values of a field
 RANGES = {"latency.order_entry_ms": (0, 160, 17), "strategy.threshold": (10, 60, 11)}
-
-Act = Callable[[str, Any], None]
 
 
 class FieldChoice:
@@ -48,9 +46,7 @@ class FieldChoice:
             options=(EQUAL, GEOMETRIC), description="in", style={"description_width": "20px"},
             tooltip="How the values lie between the two ends",
         )  # fmt: skip
-        pairs = [W.Box([self.low, self.high]), W.Box([self.count, self.steps])]
-        for pair in pairs:
-            pair.add_class("lrl-pair")
+        pairs = [row(two, "lrl-pair") for two in ((self.low, self.high), (self.count, self.steps))]
         self.box = W.VBox([self.field, *pairs])
         self.box.add_class("lrl-rows")
         self.field.observe(lambda _: self._suggest(), "value")
@@ -85,7 +81,7 @@ class FieldChoice:
         return list(dict.fromkeys(meant)) if self.knob.whole else meant
 
 
-class Choices:
+class Choices(Column):
     """The column of a frontier's controls.
 
     Parameters
@@ -97,13 +93,13 @@ class Choices:
     def __init__(self, preset: str, seed: int, act: Act) -> None:
         narrow = {"description_width": "52px"}
         names = {name.replace("_", " "): name for name in SCENARIOS} | {CUSTOM: CUSTOM}
-        self._quiet = False
+        super().__init__(act)
         self.preset = W.Dropdown(
             options=names, value=preset, description="Preset", style=narrow,
             tooltip="The scenario in which two settings are varied",
         )  # fmt: skip
         self.preset.add_class("lrl-choose-preset")
-        self.preset.observe(lambda c: None if self._quiet else act("preset", c["new"]), "value")
+        self.preset.observe(self._told("preset"), "value")
         self.about, self.link = W.HTML(), W.HTML()
         self.x = FieldChoice("Across", "latency.order_entry_ms")
         self.y = FieldChoice("Up", "strategy.threshold")
@@ -134,19 +130,17 @@ class Choices:
         self.show_life(running=False, done=False)
 
     def _column(self) -> Any:
-        two = W.Box([self.buttons["run"], self.buttons["cancel"]])
-        markets = W.Box([self.seeds, self.seed])
-        for pair in (two, markets):
-            pair.add_class("lrl-pair")
+        two = row((self.buttons["run"], self.buttons["cancel"]), "lrl-pair")
+        markets = row((self.seeds, self.seed), "lrl-pair")
         save = W.VBox([self.downloads, self.buttons["png"]])
         save.add_class("lrl-rows")
-        parts = [two, self.progress, _heading("Scenario"), self.preset, self.about, self.link]
-        parts += [_heading("Two settings"), self.x.box, self.y.box]
+        parts = [two, self.progress, heading("Scenario"), self.preset, self.about, self.link]
+        parts += [heading("Two settings"), self.x.box, self.y.box]
         parts += [
-            _heading("Runs of a cell"),
+            heading("Runs of a cell"),
             markets,
             self.until,
-            _heading("Save"),
+            heading("Save"),
             save,
             self.status,
         ]
@@ -156,24 +150,17 @@ class Choices:
 
     def name(self, preset: str) -> None:
         """Say which scenario this is."""
-        self._quiet = True
-        assign(self.preset, value=preset)
-        self._quiet = False
+        with self._quietly():
+            assign(self.preset, value=preset)
         scenario = SCENARIOS.get(preset)
         title = scenario.title if scenario else "Settings of your own"
         assign(self.about, value=f'<div class="lrl-note">{escape(title)}</div>')
 
     def show_progress(self, share: float) -> None:
         """Move the bar."""
-        percent = f"{100 * share:.1f}"
-        bar = f'<div class="lrl-progress" role="progressbar" aria-valuenow="{percent}">'
-        assign(self.progress, value=f'{bar}<div style="width:{percent}%"></div></div>')
+        assign(self.progress, value=bar(share))
 
     def show_life(self, *, running: bool, done: bool) -> None:
         """Enable what can be done now."""
         for name, able in (("run", not running), ("cancel", running), ("png", done)):
             assign(self.buttons[name], disabled=not able)
-
-
-def _heading(text: str) -> Any:
-    return W.HTML(f"<h2>{escape(text)}</h2>")

@@ -7,8 +7,7 @@ being taken for a person's wish.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from html import escape
 from typing import Any
 from urllib.parse import urlencode
@@ -17,6 +16,7 @@ import ipywidgets as W  # noqa: N812 - the name its own manual uses
 
 from lablib.config import SimConfig
 from lablib.presets import SCENARIOS
+from lablib.widgets.column import Act, Column, heading, row
 from lablib.widgets.dials import Dial
 from lablib.widgets.knobs import Switch, knobs, switches
 from lablib.widgets.panels import assign
@@ -66,10 +66,8 @@ FOLDS = {
 CUSTOM = "custom"
 RECORD, STOP = "Record", "Stop and keep"
 
-Act = Callable[[str, Any], None]
 
-
-class Controls:
+class Controls(Column):
     """Everything a person can do.
 
     Parameters
@@ -83,8 +81,7 @@ class Controls:
     """
 
     def __init__(self, config: SimConfig, seed: int, preset: str, act: Act) -> None:
-        self._act = act
-        self._quiet = False
+        super().__init__(act)
         self._narrow = {"description_width": "52px"}
         self.buttons = {
             name: self._button(name, text, tip)
@@ -159,13 +156,6 @@ class Controls:
 
         return tell
 
-    def _told(self, name: str) -> Callable[[Any], None]:
-        def tell(change: Any) -> None:
-            if not self._quiet:
-                self._act(name, change["new"])
-
-        return tell
-
     def _turned(self, dial: Dial) -> Callable[[Any], None]:
         def tell(_: Any) -> None:
             if dial.turned() and not self._quiet:
@@ -174,14 +164,14 @@ class Controls:
         return tell
 
     def _column(self) -> Any:
-        four = W.Box([self.buttons[name] for name in ("play", "pause", "step", "reset")])
-        four.add_class("lrl-buttons")
-        two = W.Box([self.buttons["record"], self.buttons["halt"]])
-        two.add_class("lrl-pair")
-        parts = [four, self.speed, self.window, two, self._kept, _heading("Scenario")]
+        four = row(
+            (self.buttons[name] for name in ("play", "pause", "step", "reset")), "lrl-buttons"
+        )
+        two = row((self.buttons["record"], self.buttons["halt"]), "lrl-pair")
+        parts = [four, self.speed, self.window, two, self._kept, heading("Scenario")]
         parts += [self.preset, self._about, self.seed, self._link, self._onward]
         for title, paths in GROUPS.items():
-            parts += [_heading(title), *(self.dials[path].box for path in paths)]
+            parts += [heading(title), *(self.dials[path].box for path in paths)]
         main = {path for paths in GROUPS.values() for path in paths}
         boxes: dict[str, list[Any]] = {title: [] for title in ("More settings", *FOLDS)}
         everything = {path: dial.box for path, dial in self.dials.items()} | self.switches
@@ -196,14 +186,6 @@ class Controls:
         return column
 
     # ------------------------------------------------------------------------------------- showing
-    @contextmanager
-    def _quietly(self) -> Iterator[None]:
-        self._quiet, before = True, self._quiet
-        try:
-            yield
-        finally:
-            self._quiet = before
-
     def show(self, config: SimConfig, seed: int, preset: str) -> None:
         """Stand where the run stands."""
         with self._quietly():
@@ -276,7 +258,3 @@ class Controls:
         for name, value in able.items():
             assign(self.buttons[name], disabled=not value)
         assign(self.buttons["halt"], description="Release the halt" if halted else "Halt trading")
-
-
-def _heading(text: str) -> Any:
-    return W.HTML(f"<h2>{escape(text)}</h2>")

@@ -5,13 +5,12 @@ It tells one function what a person asked for and knows neither records nor runs
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from html import escape
+from collections.abc import Sequence
 from typing import Any
 
 import ipywidgets as W  # noqa: N812 - the name its own manual uses
 
+from lablib.widgets.column import Act, Column, bar, heading, row
 from lablib.widgets.controls import WINDOWS
 from lablib.widgets.panels import assign
 from lablib.widgets.player.chart import scrubber
@@ -37,10 +36,8 @@ TABLES = {
 }
 FILES = {"csv": "CSV", "parquet": "Parquet", "jsonl": "JSON lines"}
 
-Act = Callable[[str, Any], None]
 
-
-class Desk:
+class Desk(Column):
     """Everything a person can do to a record: look, play, compare, verify, save.
 
     Parameters
@@ -51,8 +48,7 @@ class Desk:
     """
 
     def __init__(self, act: Act) -> None:
-        self._act = act
-        self._quiet = False
+        super().__init__(act)
         self._narrow = {"description_width": "58px"}
         self.record = self._choice("Record", {"none yet": ""}, "Which run to look at")
         self.compare = self._choice(
@@ -105,16 +101,9 @@ class Desk:
         choice.observe(self._told(name.lower()), "value")
         return choice
 
-    def _told(self, name: str) -> Callable[[Any], None]:
-        def tell(change: Any) -> None:
-            if not self._quiet:
-                self._act(name, change["new"])
-
-        return tell
-
     def _column(self) -> Any:
         four, two, three = (
-            self._row(names, style)
+            row((self.buttons[name] for name in names), style)
             for names, style in (
                 (("play", "pause", "step", "reset"), "lrl-buttons"),
                 (("verify", "cancel"), "lrl-pair"),
@@ -122,28 +111,15 @@ class Desk:
             )
         )
         note = "Runs it again from its settings, seed and commands, and compares every byte."
-        parts = [four, self.speed, self.window, _heading("Record"), self.record, self.about]
+        parts = [four, self.speed, self.window, heading("Record"), self.record, self.about]
         parts += [self.compare, self.buttons["look"], self.link, self.status]
-        parts += [_heading("Is it true?"), W.HTML(f'<div class="lrl-note">{note}</div>'), two]
-        parts += [self.progress, self.verdict, _heading("Save"), self.table, three, self.download]
+        parts += [heading("Is it true?"), W.HTML(f'<div class="lrl-note">{note}</div>'), two]
+        parts += [self.progress, self.verdict, heading("Save"), self.table, three, self.download]
         column = W.VBox(parts)
         column.add_class("lrl-card")
         return column
 
-    def _row(self, names: Sequence[str], style: str) -> Any:
-        row = W.Box([self.buttons[name] for name in names])
-        row.add_class(style)
-        return row
-
     # ------------------------------------------------------------------------------------- showing
-    @contextmanager
-    def _quietly(self) -> Iterator[None]:
-        self._quiet, before = True, self._quiet
-        try:
-            yield
-        finally:
-            self._quiet = before
-
     def list(self, records: Sequence[tuple[str, str]], chosen: str, compared: str) -> None:
         """Offer records, pairs of words and name, and stand at two of them."""
         named = {name for _, name in records}
@@ -191,13 +167,4 @@ class Desk:
 
     def show_progress(self, share: float | None) -> None:
         """Move the bar; None takes it away."""
-        if share is None:
-            assign(self.progress, value="")
-            return
-        percent = f"{100 * share:.1f}"
-        bar = f'<div class="lrl-progress" role="progressbar" aria-valuenow="{percent}">'
-        assign(self.progress, value=f'{bar}<div style="width:{percent}%"></div></div>')
-
-
-def _heading(text: str) -> Any:
-    return W.HTML(f"<h2>{escape(text)}</h2>")
+        assign(self.progress, value="" if share is None else bar(share))
