@@ -7,6 +7,7 @@ scheduled outages; its messages keep their order unless `fifo` is off.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -46,7 +47,7 @@ class Section(BaseModel):
         return data
 
 
-class DelayModel(Section):
+class DelayModel(Section, ABC):
     """What every delay model may have on top of its law; all of it off by default.
 
     An outage is a stretch in which what is sent waits: it leaves when the outage ends, and then takes
@@ -106,9 +107,9 @@ class DelayModel(Section):
         return self
 
     @property
+    @abstractmethod
     def typical_ms(self) -> float:
         """The delay a slider shows (ms): the median, or what `TYPICAL` says, without spikes."""
-        raise NotImplementedError
 
 
 class Constant(DelayModel):

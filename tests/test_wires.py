@@ -13,7 +13,7 @@ import pytest
 import lablib
 from lablib.cli import main
 from lablib.config import FEEDS, LEGS, SimConfig
-from lablib.delays import Empirical
+from lablib.delays import DelayModel, Empirical
 from lablib.engine import Simulation
 from lablib.errors import ConfigError, DataError
 from lablib.kernels import tables as t
@@ -210,6 +210,14 @@ def test_an_address_opens_no_file(tmp_path: Path):
     with no_files(), pytest.raises(ConfigError, match="own side"):
         SimConfig().replace({"latency.ack_ms": model})
     assert SimConfig().replace({"latency.ack_ms": model}).latency.ack_ms.typical_ms == 1.5
+
+
+def test_a_delay_model_without_a_law_cannot_be_made():
+    class Lawless(DelayModel):
+        model: str = "lawless"
+
+    with pytest.raises(TypeError, match="abstract"):
+        Lawless()
 
 
 def test_a_lost_order_cannot_be_asked_for():
