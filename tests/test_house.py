@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import lablib
+from lablib.kernels import jit
 
 KERNELS = Path(lablib.__file__).parent / "kernels"
 
@@ -73,7 +75,9 @@ def test_type_checkers_and_python_know_the_same_public_names():
     assert {"__version__", *names} == set(lablib.__all__)
 
 
-@pytest.mark.parametrize("path", sorted(KERNELS.glob("*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", sorted(KERNELS.rglob("*.py")), ids=lambda path: path.relative_to(KERNELS).as_posix()
+)
 def test_a_kernel_file_imports_only_kernels(path):
     """The decorator's own file may look around; the rest sees tables, rooms and `math`."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -92,9 +96,18 @@ def test_a_kernel_file_imports_only_kernels(path):
     if path.name == "jit.py":
         allowed |= {"collections", "hashlib", "numba", "os", "pathlib", "sys", "typing"}
         allowed |= {"lablib.errors"}
-    if path.name == "tables.py":
-        allowed |= {"typing"}
     assert seen <= allowed
+
+
+@pytest.mark.parametrize("name", ["book.py", "tables/limits.py"])
+def test_an_edit_in_any_kernel_source_turns_to_another_cache(tmp_path, monkeypatch, name):
+    home = Path(shutil.copytree(KERNELS, tmp_path / "kernels"))
+    monkeypatch.setattr(jit, "__file__", str(home / "jit.py"))
+    before = jit._cache_dir()
+    assert before.name == jit.CACHE_DIR.name
+    with (home / name).open("a", encoding="utf-8") as source:
+        source.write("# edited\n")
+    assert jit._cache_dir().name != before.name
 
 
 def test_only_pace_the_recorder_and_the_faces_read_the_wall_clock():

@@ -29,8 +29,10 @@ COMPILED = not _numba_config.DISABLE_JIT
 
 def _cache_dir() -> Path:
     digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.name.encode() + b"\0" + source.read_bytes())
+    home = Path(__file__).parent
+    for source in sorted(home.rglob("*.py")):
+        name = source.relative_to(home).as_posix()
+        digest.update(name.encode() + b"\0" + source.read_bytes())
     flags = (_numba_config.BOUNDSCHECK, numba.__version__, np.__version__, sys.version_info[:3])
     digest.update(repr(flags).encode())
     root = os.environ.get("LABLIB_CACHE_DIR") or os.environ.get("NUMBA_CACHE_DIR")
