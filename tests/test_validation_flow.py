@@ -16,8 +16,8 @@ from stepping import events
 from lablib.config import SimConfig
 from lablib.engine import Simulation
 from lablib.kernels import tables as t
+from lablib.kernels.desk import amend, intend
 from lablib.kernels.jit import COMPILED
-from lablib.kernels.trader import amend, intend
 
 S = t.NS_PER_S
 LOTS = 5_000  # one order

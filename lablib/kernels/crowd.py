@@ -6,7 +6,6 @@ import math
 
 from lablib.kernels import tables as t
 from lablib.kernels.book import cancel
-from lablib.kernels.exchange import publish, take, touch_moved
 from lablib.kernels.flow import (
     fires,
     follow_side,
@@ -18,6 +17,8 @@ from lablib.kernels.flow import (
     strike,
 )
 from lablib.kernels.jit import kernel
+from lablib.kernels.notices import publish, touch_moved
+from lablib.kernels.settlement import take
 from lablib.kernels.venue import read_touch
 
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from lablib.kernels import tables as t
 from lablib.kernels.delay import travel_ns
-from lablib.kernels.exchange import publish, take
 from lablib.kernels.jit import kernel
+from lablib.kernels.notices import publish
+from lablib.kernels.settlement import take
 from lablib.kernels.transmit import tell_px
 from lablib.kernels.venue import (
     read_touch,

@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 
 from lablib.kernels import tables as t
-from lablib.kernels.exchange import publish, take, touch_moved
 from lablib.kernels.jit import kernel
+from lablib.kernels.notices import publish, touch_moved
+from lablib.kernels.settlement import take
 from lablib.kernels.transmit import transmit
 from lablib.kernels.wire import next_due
 

@@ -12,26 +12,19 @@ from lablib.kernels import tables as t
 from lablib.kernels.account import mark_to, open_account
 from lablib.kernels.book import open_book
 from lablib.kernels.crowd import excite, flow_event, open_flow
-from lablib.kernels.exchange import (
-    acknowledge,
-    arrive,
-    counterparty,
-    cross_resting,
-    publish,
-    replace_own,
-    set_level,
-    touch_moved,
-    trade_passes,
-    withdraw_own,
-)
+from lablib.kernels.dispatch import free_stuck, send
+from lablib.kernels.exchange import arrive, replace_own, withdraw_own
 from lablib.kernels.guards import halt, set_watch, start_watch, watch
 from lablib.kernels.jit import kernel
+from lablib.kernels.look import look
 from lablib.kernels.makers import open_makers, price_reaches_maker, tell_makers
+from lablib.kernels.news import learn, see_external, see_venue
+from lablib.kernels.notices import acknowledge, publish, touch_moved
+from lablib.kernels.passive import counterparty, cross_resting, set_level, trade_passes
 from lablib.kernels.price import feel
 from lablib.kernels.risk import open_day, release, roll_day, set_cap
 from lablib.kernels.rivals import rival_arrives, start_race
 from lablib.kernels.strategy import observe
-from lablib.kernels.trader import free_stuck, learn, look, see_external, see_venue, send
 from lablib.kernels.transmit import tell_px, transmit
 from lablib.kernels.venue import clear_replayed, copy_quote, read_touch, round_ticks
 from lablib.kernels.wire import front, next_due

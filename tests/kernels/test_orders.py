@@ -11,9 +11,9 @@ import pytest
 from lablib.config import SimConfig
 from lablib.engine import Simulation
 from lablib.kernels import tables as t
-from lablib.kernels import trader
 from lablib.kernels.book import queue_ahead
-from lablib.kernels.exchange import take
+from lablib.kernels.desk import amend, intend
+from lablib.kernels.settlement import take
 
 MS = 1_000_000
 QUIET = {
@@ -51,13 +51,13 @@ class Desk:
         """Send a new order; returns its place among the own orders."""
         place = int(np.argmin(self.state["own"]["used"]))
         intent = self._intent(act=t.NEW, kind=kind, side=side, lots=lots, limit_ticks=limit)
-        trader.intend(self.state, self.simulation._params, intent, next(self._causes), 0)
+        intend(self.state, self.simulation._params, intent, next(self._causes), 0)
         return place
 
     def change(self, act: int, place: int, lots: int = 0, limit: int = 0) -> None:
         """Ask for a cancel or a replace."""
         intent = self._intent(act=act, at=place, lots=lots, limit_ticks=limit)
-        trader.amend(self.state, self.simulation._params, intent, next(self._causes), 0)
+        amend(self.state, self.simulation._params, intent, next(self._causes), 0)
 
     def wait(self, ms: float = 1.0) -> list[tuple[int, int, int, int]]:
         """Let time pass; the orders that met their fate: (id, status, reason, filled lots)."""

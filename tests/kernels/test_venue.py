@@ -14,8 +14,8 @@ from lablib.config import SimConfig
 from lablib.engine import Simulation
 from lablib.kernels import tables as t
 from lablib.kernels.book import add, depth, match, open_book
-from lablib.kernels.exchange import set_level
 from lablib.kernels.makers import requote
+from lablib.kernels.passive import set_level
 from lablib.kernels.venue import (
     clear_replayed,
     copy_quote,
@@ -191,7 +191,7 @@ def test_a_level_that_was_hit_is_refilled_at_the_back_at_the_next_news(again):
 
 def match_all(makers: Makers, limit: int, lots: int) -> int:
     """A stranger buys; the makers notice as they would after an order of ours."""
-    from lablib.kernels.exchange import take
+    from lablib.kernels.settlement import take
 
     return int(take(makers.state, makers.params, makers.simulation._output, BID, limit, lots, -1))
 

@@ -1,0 +1,71 @@
+"""The market comes to our resting orders: a quote crosses them, somebody accepts one, a recorded trade passes."""
+
+from __future__ import annotations
+
+from lablib.kernels import tables as t
+from lablib.kernels.jit import kernel
+from lablib.kernels.settlement import fill, finish, take
+from lablib.kernels.venue import accepts, grow_level, replayed_lots, shrink_level, too_far
+
+
+@kernel
+def cross_resting(state, params, output):
+    """A delayed copy's quote has moved: own passive orders it crosses fill at their limit."""
+    quote = state.venue.quote
+    for at in range(t.N_OWN):
+        own = state.own[at]
+        if own.used and own.status == t.RESTING:
+            crossed = quote.ask <= own.limit_ticks if own.side > 0 else quote.bid >= own.limit_ticks
+            if crossed:
+                state.desk.resting -= 1
+                fill(state, params, output, at, own.limit_ticks, own.lots - own.filled, 1)
+                finish(state, params, at, t.FILLED, t.OK)
+
+
+@kernel
+def counterparty(state, params, output, half, lots, mark):
+    """Somebody has come to a venue without a book: our best order of a half trades if they like its price."""
+    best = -1
+    for at in range(t.N_OWN):
+        own = state.own[at]
+        if own.used and own.status == t.RESTING and (1 - own.side) >> 1 == half:
+            if best < 0 or (own.limit_ticks - state.own[best].limit_ticks) * own.side > 0:
+                best = at
+    if best < 0:
+        return
+    own = state.own[best]
+    if not accepts(params.intensity, state.venue.quote, half, own.limit_ticks, mark):
+        return
+    left = own.lots - own.filled
+    traded = left if lots == 0 else min(left, lots)
+    fill(state, params, output, best, own.limit_ticks, traded, 1)
+    if traded == left:
+        state.desk.resting -= 1
+        finish(state, params, best, t.FILLED, t.OK)
+
+
+@kernel
+def trade_passes(state, params, output, half, px, lots):
+    """A recorded trade: where an own order rests at its price or better, the queue is worked off.
+
+    Elsewhere the recorded levels tell the story by themselves.
+    """
+    for at in range(t.N_OWN):
+        own = state.own[at]
+        resting = own.used and own.status == t.RESTING and (1 - own.side) >> 1 != half
+        if resting and (own.limit_ticks - px) * own.side >= 0:
+            take(state, params, output, half, px, lots, -1)
+            return
+
+
+@kernel
+def set_level(state, params, output, half, px, lots):
+    """A recorded level shows `lots` in all. Growth that crosses trades with us first."""
+    book = state.book
+    have = replayed_lots(book, half, px)
+    if lots < have:
+        shrink_level(book, half, px, have - lots)
+    elif lots > have and not too_far(book, half, px):
+        left = take(state, params, output, half, px, lots - have, -1)
+        if left > 0:
+            grow_level(state.venue, book, half, px, left)
