@@ -52,19 +52,19 @@ def test_a_run_is_the_sweep_of_what_was_chosen(lab):
     same = sweep(config, grid, seeds=(3, 4), until="2s")
     assert lab.sweep.table["pnl_mean"].tolist() == same.table["pnl_mean"].tolist()
     pnl = same.frontier().pnl
-    np.testing.assert_array_equal(lab.money.cells.color, pnl.astype(np.float32))
-    assert lab.money.cells.row.tolist() == [-0.5, 0.5, 1.5, 2.5]
-    assert lab.money.cells.column.tolist() == [-0.5, 0.5, 1.5, 2.5, 3.5]
+    np.testing.assert_array_equal(lab.charts.money.cells.color, pnl.astype(np.float32))
+    assert lab.charts.money.cells.row.tolist() == [-0.5, 0.5, 1.5, 2.5]
+    assert lab.charts.money.cells.column.tolist() == [-0.5, 0.5, 1.5, 2.5, 3.5]
     assert "12 of 12" in lab._kpis.value
     assert "width:100.0%" in lab.choices.progress.value
 
 
 def test_colours_are_centred_on_nothing(lab):
     press(lab, "run")
-    color = lab.money.color
+    color = lab.charts.money.color
     assert color.min == -color.max
     assert color.mid == 0
-    assert color.max >= np.abs(lab.money.cells.color).max()
+    assert color.max >= np.abs(lab.charts.money.cells.color).max()
 
 
 def test_a_cell_that_is_clicked_tells_its_numbers_and_leads_to_its_scenario(lab):
@@ -104,9 +104,11 @@ def test_theorys_break_even_stands_beside_the_simulated_zero(lab):
     press(lab, "run")
     zero = lab.sweep.frontier().zero()
     known = np.isfinite(zero["theory"])
-    places = np.interp(zero["theory"][known], lab._xs, np.arange(4))
-    inside = (zero["theory"][known] >= lab._xs[0]) & (zero["theory"][known] <= lab._xs[-1])
-    drawn = np.asarray(lab.money.theory.x)
+    places = np.interp(zero["theory"][known], lab._plane.xs, np.arange(4))
+    inside = (zero["theory"][known] >= lab._plane.xs[0]) & (
+        zero["theory"][known] <= lab._plane.xs[-1]
+    )
+    drawn = np.asarray(lab.charts.money.theory.x)
     for place in places[inside][:-1]:
         assert np.isclose(drawn, place, atol=1e-5).any()
     assert "a guide only: looks every 50 ms overlap" in lab._told.value
@@ -152,7 +154,7 @@ def test_a_cell_that_fails_is_said_and_stays_pale(lab):
     lab.choices.x.low.value, lab.choices.x.high.value, lab.choices.x.count.value = 0, 1, 2
     press(lab, "run")
     assert "3 cells failed" in status(lab)
-    assert np.isnan(lab.money.cells.color[:, 0]).all()
+    assert np.isnan(lab.charts.money.cells.color[:, 0]).all()
     lab.look(0, 0)
     assert "makers quote in a real book" in lab._told.value
 
@@ -162,10 +164,10 @@ def test_another_grid_lays_out_every_chart_anew(lab):
     lab.choices.x.field.value = "venue.fee_bps"
     lab.choices.x.count.value, lab.choices.y.count.value = 6, 2
     press(lab, "run")
-    for panel in (lab.money, lab.halts, lab.overshoot):
+    for panel in (lab.charts.money, lab.charts.halts, lab.charts.overshoot):
         assert panel.cells.color.shape == (2, 6)
         assert panel.x.axis.label == "Fee, bps"
-    assert lab.cut.x.axis.label == "Fee, bps"
+    assert lab.charts.cut.x.axis.label == "Fee, bps"
 
 
 def test_a_preset_is_taken_and_a_changed_scenario_is_named_custom(lab):
