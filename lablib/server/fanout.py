@@ -15,7 +15,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from lablib.server.backoff import Backoff
-from lablib.server.manager import LimitError, LiveRun, Manager
+from lablib.server.live_run import LimitError, LiveRun
+from lablib.server.manager import Manager
 from lablib.server.news import Teller
 
 CHANNELS = ("events", "orders", "fills", "risk", "latency")

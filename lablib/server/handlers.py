@@ -12,144 +12,27 @@ import json
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
-from http.client import responses
-from typing import Any
 
 from jupyter_server.auth.decorator import allow_unauthenticated, authorized
-from jupyter_server.base.handlers import APIHandler, JupyterHandler
-from jupyter_server.base.websocket import WebSocketMixin
+from jupyter_server.base.handlers import JupyterHandler
 from tornado.iostream import StreamClosedError
-from tornado.web import HTTPError, stream_request_body
-from tornado.websocket import WebSocketHandler
+from tornado.web import HTTPError
 
 from lablib import __version__
-from lablib.errors import ArchiveError, ConfigError, DataError, LabError, SessionError
+from lablib.errors import ConfigError, LabError
 from lablib.recording.record import open_record
 from lablib.run import REPLAY_COLUMNS, write_replay
 from lablib.server import gauges, news
-from lablib.server.fanout import CHANNELS, Viewer
-from lablib.server.line import Line
-from lablib.server.manager import VERBS, LimitError, LiveRun, NoRunError
-from lablib.server.models import BODY_LIMIT, ResetRun, StartRun, parse, read_object
+from lablib.server.acts import VERBS
+from lablib.server.base import Handler
+from lablib.server.channel import Channel
+from lablib.server.fanout import CHANNELS
+from lablib.server.live_run import LiveRun
+from lablib.server.models import ResetRun, StartRun, parse, read_object
 from lablib.server.openapi import document
-from lablib.server.roles import RESOURCE, Roles, holds, new_viewer, token_of
-from lablib.server.service import SETTING, LabService
 
 ROOT = "lablib/api"
-STATUS: tuple[tuple[type[LabError], int], ...] = (
-    (NoRunError, 404),
-    (LimitError, 429),
-    (SessionError, 409),
-    (ConfigError, 400),
-    (DataError, 400),
-    (ArchiveError, 500),
-    (LabError, 409),
-)
-_LONGEST_MESSAGE = 1_000
 _CSV_ROWS = 5_000  # written at a time: the event loop waits for no more
-
-
-class _Lab:
-    """What every handler of ours has: the service, and who is asking."""
-
-    auth_resource = RESOURCE
-    settings: dict[str, Any]
-
-    @property
-    def service(self) -> LabService:
-        """Manager and hub."""
-        service: LabService = self.settings[SETTING]
-        return service
-
-    @property
-    def authorizer(self) -> Any:
-        """Roles, in front of the server's own authorizer."""
-        return Roles(JupyterHandler.authorizer.fget(self))  # type: ignore[attr-defined]
-
-    def admit_viewer(self) -> None:
-        """Let the viewer token in, in whichever server this is."""
-        handler: Any = self
-        if holds(token_of(handler), self.service.viewer_token):
-            handler._jupyter_current_user = new_viewer()
-            handler._token_authenticated = True
-
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """Say what was wrong; never where in our code."""
-        handler: Any = self
-        error = (kwargs.get("exc_info") or (None, None))[1]
-        message = responses.get(status_code, "error")
-        if isinstance(error, LabError):
-            status_code = next(code for kind, code in STATUS if isinstance(error, kind))
-            handler.set_status(status_code)
-            message = self.service.manager.told(error)
-        elif isinstance(error, HTTPError) and error.log_message and status_code < 500:
-            message = error.log_message
-        if status_code == 429:
-            handler.set_header("Retry-After", "5")
-        if len(message) > _LONGEST_MESSAGE:
-            message = f"{message[:_LONGEST_MESSAGE]} ..."
-        handler.set_header("Content-Type", "application/json")
-        handler.finish(json.dumps({"status": status_code, "message": message}))
-
-    def refuse_strangers(self) -> None:
-        """Nobody goes on without a name, whatever the server's own defaults are."""
-        handler: Any = self
-        method = getattr(handler, handler.request.method.lower())
-        if handler.current_user is None and not getattr(method, "__allow_unauthenticated", False):
-            raise HTTPError(403)
-
-    def _request_summary(self) -> str:
-        """What a log line says of a request: not its arguments, where a token may be."""
-        request = self.request  # type: ignore[attr-defined]
-        return f"{request.method} {request.path} ({request.remote_ip})"
-
-    def log_exception(self, *about: Any) -> None:
-        """A refusal is no news for the log; a fault of ours is."""
-        is_refusal = isinstance(about[1], HTTPError) and about[1].status_code < 500
-        if not is_refusal and not isinstance(about[1], LabError):
-            super().log_exception(*about)  # type: ignore[misc]
-
-
-@stream_request_body
-class Handler(_Lab, APIHandler):
-    """One resource. A body is read up to its limit and no further."""
-
-    def initialize(self) -> None:
-        """Nothing is read yet."""
-        self._parts: list[bytes] = []
-        self._size = 0
-
-    async def prepare(self, **options: Any) -> None:
-        """Look at user and size before anything is read."""
-        self.admit_viewer()
-        await super().prepare()
-        self.refuse_strangers()
-        length = self.request.headers.get("Content-Length", "0")
-        if not length.isdecimal() or int(length) > BODY_LIMIT:
-            raise HTTPError(413, f"body: at most {BODY_LIMIT} bytes, got {length[:20]}")
-
-    def data_received(self, chunk: bytes) -> None:
-        """Collect the body; one without a length is cut off where it is too long."""
-        self._size += len(chunk)
-        if self._size <= BODY_LIMIT:
-            self._parts.append(chunk)
-
-    @property
-    def body(self) -> bytes:
-        """The request's body."""
-        if self._size > BODY_LIMIT:
-            raise HTTPError(413, f"body: at most {BODY_LIMIT} bytes")
-        return b"".join(self._parts)
-
-    def answer(self, value: Any, status: int = 200) -> None:
-        """Reply with JSON."""
-        self.set_status(status)
-        self.set_header("Cache-Control", "no-store")
-        self.finish(json.dumps(value, allow_nan=False))
-
-    def options(self, *args: str) -> None:
-        """No other origin has business here."""
-        raise HTTPError(405)
 
 
 # ------------------------------------------------------------------------------------------- open
@@ -326,47 +209,6 @@ class Nothing(Handler):
         raise HTTPError(404, f"nothing is at {path[:80]!r}; see openapi.json")
 
     post = put = patch = delete = get
-
-
-# --------------------------------------------------------------------------------------- channels
-class Channel(_Lab, WebSocketMixin, WebSocketHandler, JupyterHandler):
-    """A WebSocket on which a viewer is told what happens. What it says is not listened to."""
-
-    max_message_size = 1_024
-
-    async def prepare(self, **options: Any) -> None:
-        """Look at the user before shaking hands."""
-        self._viewer: Viewer | None = None
-        self.admit_viewer()
-        await super().prepare()
-        self.refuse_strangers()
-
-    @authorized
-    async def get(self, channel: str) -> None:
-        """Shake hands, if there is room."""
-        wanted = self.get_query_argument("run_id", None)
-        if wanted is not None:
-            _ = self.service.manager[wanted]
-        self.service.hub.make_room()
-        await super().get(channel, wanted)
-
-    def open(self, channel: str, run_id: str | None) -> None:
-        """Join those who watch."""
-        connection: Any = self.ws_connection
-        super().open()  # which keeps the connection alive by pings
-        self._viewer = Viewer(Line(connection.stream), channel, run_id)
-        self.service.hub.join(self._viewer)
-
-    def on_message(self, message: str | bytes) -> None:
-        """Nobody is listening."""
-
-    def on_close(self) -> None:
-        """Leave."""
-        if self._viewer is not None:
-            self.service.hub.leave(self._viewer)
-
-    def get_compression_options(self) -> None:
-        """No compression: a frame is built once for all."""
 
 
 _RUN = r"runs/([^/]+)"

@@ -5,90 +5,28 @@ Knows no HTTP. What takes longer than a moment is a future.
 
 from __future__ import annotations
 
-import logging
 import os
 import secrets
 import shutil
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lablib.commands import Command
 from lablib.config import SimConfig
-from lablib.engine import Market, Simulation
-from lablib.errors import ConfigError, DataError, LabError, SessionError
+from lablib.engine import Market
+from lablib.errors import LabError
 from lablib.pace import Pace
 from lablib.recording.folder import free
-from lablib.server.models import ResetRun, StartRun, config_of, leaves, until_ns
+from lablib.server import acts
+from lablib.server.live_run import LimitError, LiveRun, NoRunError, without
+from lablib.server.markets import Markets
+from lablib.server.models import ResetRun, StartRun, config_of, until_ns
 from lablib.server.runner import Runner, Turnstile
 from lablib.server.shelf import Shelf
 from lablib.session import Session
-
-VERBS = ("pause", "resume", "step", "stop", "halt", "release")
-
-
-class NoRunError(LabError):
-    """No run has that id, or no run is there at all."""
-
-
-class LimitError(LabError):
-    """A limit of this server is reached."""
-
-
-@dataclass
-class LiveRun:
-    """A run of this server: what was asked for, and the thread that plays it."""
-
-    id: str
-    seed: int
-    until_ns: int
-    speed: float | str
-    market: str
-    begun: float = field(default_factory=time.time)
-    _runner: Runner | None = None
-
-    @property
-    def runner(self) -> Runner:
-        """The thread that plays it."""
-        if self._runner is None:
-            raise AssertionError("a run is listed only when it is whole")
-        return self._runner
-
-    @property
-    def session(self) -> Session:
-        """The session it plays. Read only: everything else goes through `runner.ask`."""
-        return self.runner.session
-
-    @property
-    def state(self) -> str:
-        """created, running, paused, finished, halted or failed."""
-        return self.runner.state
-
-    @property
-    def record(self) -> Path:
-        """The folder of its record."""
-        assert self.session.recorder is not None
-        return self.session.recorder.path
-
-    @property
-    def failure(self) -> str | None:
-        """Why it failed, else None; not where on this computer."""
-        why = self.runner.failure
-        return why and without(self.record.parent, why)
-
-
-def without(folder: Path, message: str) -> str:
-    """A message in which a folder of this computer is not named.
-
-    >>> without(Path("/srv/runs"), "/srv/runs/3f0a: full")
-    '3f0a: full'
-    """
-    return message.replace(f"{folder}{os.sep}", "").replace(str(folder), "the folder of records")
 
 
 class Manager:
@@ -133,8 +71,7 @@ class Manager:
         self.max_runs, self.keep_runs = max_runs, keep_runs
         self.refused = 0  # runs that were one too many
         self.started = 0
-        self._markets = dict(markets or {})
-        self._loaded: dict[str, Market] = {}
+        self._markets = Markets(markets or {})
         self._runs: dict[str, LiveRun] = {}
         self._lock = threading.RLock()
         self._coming = 0  # runs that are being made
@@ -204,7 +141,7 @@ class Manager:
     @property
     def markets(self) -> list[str]:
         """Names of the recorded markets."""
-        return sorted(self._markets)
+        return self._markets.names
 
     def told(self, error: LabError) -> str:
         """What a client may know of an error: not where records are."""
@@ -224,7 +161,7 @@ class Manager:
             `max_runs` are under way, or their records fill the folder.
         """
         config = config_of(asked.config, self._next if asked.config == {} else None)
-        market = self._market(asked.market)
+        market = self._markets.get(asked.market)
         self._reserve()
         try:
             self._make_room()
@@ -236,7 +173,7 @@ class Manager:
                 speed=asked.speed,
                 market=asked.market,
             )
-            run._runner = self._runner(run, config, market, start=asked.start)
+            run.begin(self._runner(run, config, market, start=asked.start))
             with self._lock:
                 self._runs[run.id] = run
                 self._next = None
@@ -249,8 +186,8 @@ class Manager:
         return run
 
     def act(self, run_id: str, verb: str) -> Future[Any]:
-        """Do one of `VERBS` to a run; the future tells when it is done or why it was refused."""
-        return self[run_id].runner.ask(lambda session: _act(session, verb))
+        """Do one of `acts.VERBS` to a run; the future tells when it is done or why it was refused."""
+        return self[run_id].runner.ask(lambda session: acts.act(session, verb))
 
     def reset(self, run_id: str, asked: ResetRun) -> Future[Any] | None:
         """Have a run begin again, as created; one that has ended gets a new thread, and None is returned."""
@@ -265,7 +202,7 @@ class Manager:
             self._make_room()
             run = self[run_id]  # unless its record had to go
             config = config or run.session.config
-            run._runner = self._runner(run, config, run.session.market, start=False)
+            run.begin(self._runner(run, config, run.session.market, start=False))
         finally:
             with self._lock:
                 self._coming -= 1
@@ -275,7 +212,7 @@ class Manager:
     def change(self, run_id: str, changes: Mapping[str, Any]) -> Future[Any]:
         """Change fields of a run's config: all of them or, where one is refused, none."""
         run = self[run_id]
-        return run.runner.ask(lambda session: _change(session, changes))
+        return run.runner.ask(lambda session: acts.change(session, changes))
 
     def configure(self, changes: Mapping[str, Any]) -> Future[Any]:
         """Change fields of the newest run's config, or of the next run's where none is under way."""
@@ -354,44 +291,8 @@ class Manager:
                 for path in (self.folder / run_id, *self.folder.glob(f"{run_id}-*")):
                     shutil.rmtree(path, ignore_errors=True)
 
-    def _market(self, name: str) -> Market | None:
-        if not name:
-            return None
-        if name not in self._markets:
-            known = ", ".join(self.markets) or "none"
-            raise ConfigError(f"market: no recorded market {name!r} on this server; known: {known}")
-        if name not in self._loaded:
-            try:
-                self._loaded[name] = self._markets[name]()
-            except LabError as error:  # which names files that are nobody's business
-                logging.getLogger("lablib").error("The market %s: %s", name, error)
-                told = f"market: {name!r} cannot be read on this server; its log says why"
-                raise DataError(told) from None
-        return self._loaded[name]
-
     def _be_warm(self) -> None:
         with self._warmed:
             if not self._is_warm:
                 self._warm()
                 self._is_warm = True
-
-
-def _act(session: Session, verb: str) -> None:
-    getattr(session, verb)()
-    if verb in ("halt", "release") and session.state in ("running", "halted"):
-        session.look()  # so that whoever asked sees what came of it
-
-
-def _change(session: Session, changes: Mapping[str, Any]) -> None:
-    """On the run's thread: what has not moved yet simply gets another scenario, the rest is commands."""
-    config = config_of(changes, session.config)
-    if session.state == "created" and not session.commands and session.frame.t_ns == 0:
-        session.reset(config)
-        return
-    if session.state in ("finished", "failed"):
-        raise SessionError(f"config: the run is {session.state}")
-    asked = [Command(0, "set", path, value) for path, value in leaves(changes)]
-    market = session.market
-    Simulation(session.config, market=market, commands=asked)  # refuses all of them or none
-    for command in asked:
-        session.set(command.field, command.value)

@@ -16,7 +16,7 @@ import numpy as np
 from lablib.frame import Frame
 from lablib.kernels import tables as t
 from lablib.metrics import Latency
-from lablib.server.manager import LiveRun
+from lablib.server.live_run import LiveRun
 from lablib.server.runner import ROWS
 
 ORDER_KINDS = ("limit", "ioc", "market", "fok", "post_only")

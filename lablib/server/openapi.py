@@ -8,8 +8,8 @@ from pydantic.json_schema import models_json_schema
 
 from lablib import __version__
 from lablib.config import SimConfig
+from lablib.server.acts import VERBS
 from lablib.server.fanout import CHANNELS, QUEUE, TICK_S
-from lablib.server.manager import VERBS
 from lablib.server.models import BODY_LIMIT, ResetRun, StartRun
 from lablib.server.runner import ROWS
 

@@ -22,7 +22,8 @@ from lablib.server import fanout, gauges, news
 from lablib.server.backoff import LONGEST_S, SHORTEST_S, Backoff
 from lablib.server.fanout import QUEUE, STALLED_S, TICK_S, Body, Hub, Parcel, Viewer, text_frame
 from lablib.server.line import Line
-from lablib.server.manager import LimitError, Manager
+from lablib.server.live_run import LimitError
+from lablib.server.manager import Manager
 from lablib.server.models import StartRun
 from lablib.server.warm import exercise
 

@@ -34,9 +34,9 @@ from websocket import (
 import lablib.server
 from lablib.cli import main
 from lablib.recording.record import open_record
+from lablib.server.acts import VERBS
 from lablib.server.fanout import CHANNELS
 from lablib.server.handlers import default_handlers
-from lablib.server.manager import VERBS
 
 pytestmark = pytest.mark.compiled
 

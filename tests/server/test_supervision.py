@@ -16,7 +16,8 @@ from lablib.recording.record import open_record
 from lablib.server import gauges, news, shelf
 from lablib.server.backoff import SHORTEST_S
 from lablib.server.fanout import Hub, Viewer
-from lablib.server.manager import LimitError, Manager
+from lablib.server.live_run import LimitError
+from lablib.server.manager import Manager
 from lablib.server.models import ResetRun, StartRun
 from lablib.server.warm import exercise
 
