@@ -429,7 +429,7 @@ def test_a_record_that_is_gone_meanwhile_is_told(ours, folder):
 
 
 def test_a_record_too_long_for_a_page_is_told_before_it_is_read(folder, monkeypatch, wire):
-    monkeypatch.setattr("lablib.widgets.player.lab.MOST_SAMPLES", 300)
+    monkeypatch.setattr("lablib.widgets.player.catalogue.MOST_SAMPLES", 300)
     ours = opened(monkeypatch, "record=steered")
     assert "a page shows 300 at most" in status(ours)
     ours.close()
@@ -518,7 +518,7 @@ def test_it_plays_from_the_start_to_the_end_and_can_be_held_and_cancelled(
         assert ours.desk.record.disabled
         for _ in range(200):
             await asyncio.sleep(0.05)
-            if not ours._busy:
+            if not ours._errands.busy:
                 break
         assert ours.reel.name == "plain"
         ours.close()

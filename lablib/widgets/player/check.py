@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 
 from lablib.errors import LabError
+from lablib.widgets.loop import Loop
 from lablib.widgets.shelf import Shelf
 
+LOOK_S = 0.2  # between two looks at a verification
 _TITLES = {True: "The same, to the last byte", False: "Not the same", None: "Not checked"}
 
 
@@ -101,3 +105,15 @@ class Check:
         self.share = share
         if self._stop.is_set():
             raise StoppedError
+
+
+async def watch(check: Check, loop: Loop, tell: Callable[[float], None]) -> None:
+    """Have a verification done on a thread, and `tell` its share meanwhile; it stops where this does."""
+    work = asyncio.ensure_future(loop.aside(check.work))
+    try:
+        while not work.done():
+            await asyncio.wait([work], timeout=LOOK_S)
+            tell(check.share)
+        await work
+    finally:
+        check.cancel()

@@ -5,41 +5,34 @@ Reading, running again and making files happen on threads; nothing but the loop'
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
-from collections.abc import Callable
 from functools import partial
 from html import escape
 from pathlib import Path
-from typing import Any, TypeVar
-from urllib.parse import parse_qsl, urlencode
+from typing import Any
+from urllib.parse import parse_qsl
 
 import ipywidgets as W  # noqa: N812 - the name its own manual uses
 
 from lablib.errors import ConfigError, LabError
-from lablib.pace import Pace
 from lablib.widgets import readouts
 from lablib.widgets.flow import Flow
 from lablib.widgets.loop import Loop
 from lablib.widgets.panels import assign, family
 from lablib.widgets.permalink import LONGEST
 from lablib.widgets.playback import Playback
-from lablib.widgets.player import files as files
-from lablib.widgets.player.check import Check
-from lablib.widgets.player.desk import SPEEDS, WHOLE_S, Desk
+from lablib.widgets.player import files
+from lablib.widgets.player.catalogue import Catalogue, link
+from lablib.widgets.player.check import Check, watch
+from lablib.widgets.player.desk import Desk
+from lablib.widgets.player.errands import Errands, aside
 from lablib.widgets.player.reel import Reel
 from lablib.widgets.player.stage import Stage, served
-from lablib.widgets.shelf import Entry, Shelf
-from lablib.widgets.tempo import SPANS
-from lablib.widgets.view import NS
+from lablib.widgets.player.transport import Transport
+from lablib.widgets.shelf import Shelf
 
-MOST_SAMPLES = 4_000_000  # of a record that a page opens
-LOOK_S = 0.2  # between two looks at a verification
 HANDS_OFF_S = 0.6  # after a hand on the slider, before playing moves it again
-WATCHED_S = 15.0  # real seconds of playing that a chart shows, unless told otherwise
-
-T = TypeVar("T")
 
 _current: PlayerLab | None = None
 
@@ -57,8 +50,6 @@ class PlayerLab(W.VBox):  # type: ignore[misc]
         The records there are.
     reel
         The one that is open, or None.
-    now_ns
-        The moment it shows.
     """
 
     def __init__(self, shelf: Shelf, asked: dict[str, str]) -> None:
@@ -67,18 +58,21 @@ class PlayerLab(W.VBox):  # type: ignore[misc]
         self.add_class("lrl")
         self.shelf = shelf
         self.reel: Reel | None = None
-        self.now_ns = 0
-        self._playing = self._busy = False
         self._check: Check | None = None
         self._touched = 0.0
-        self._window_s = 0.0  # as chosen; 0 follows the speed
-        self._speed = 0.0
-        self._entries: dict[str, Entry] = {}
+        self._catalogue = Catalogue(shelf)
+        self._transport = Transport()
         self._loop = Loop(self._failed)
         self._flow = Flow(self._loop.call)
-        self._pace = Pace(1.0)
+        self._errands = Errands(
+            self._loop, say=self._say, failed=self._complain, settle=self._settle
+        )
         self._playback = Playback(
-            self._loop, self._flow, runs=lambda: self._playing, turn=self._turn, ended=self._ended
+            self._loop,
+            self._flow,
+            runs=lambda: self._transport.playing,
+            turn=self._turn,
+            ended=self._ended,
         )
         self.desk = Desk(self._asked)
         self.stage = Stage(self.desk, self._flow.widget)
@@ -88,14 +82,12 @@ class PlayerLab(W.VBox):  # type: ignore[misc]
     def _begin(self, asked: dict[str, str]) -> None:
         """Open what the address asks for, else the newest; before the page stands, so that it misses nothing."""
         self._list()
-        wanted = asked.get("record") or next(
-            (one.name for one in self._entries.values() if one.status != "damaged"), ""
-        )
+        wanted = asked.get("record") or self._catalogue.newest
         complaints = []
         for name, show in ((wanted, self._show), (asked.get("compare", ""), self._beside)):
             if name:
                 try:
-                    show(self._read(name))
+                    show(self._catalogue.read(name))
                 except LabError as error:
                     complaints.append(self.shelf.plain(error))
         if "t" in asked and self.reel is not None:
@@ -112,7 +104,7 @@ class PlayerLab(W.VBox):  # type: ignore[misc]
         if not name or (self.reel is not None and name == self.reel.name):
             self._list()
             return
-        self._aside(partial(self._read, name), self._show, f"Opening {name}")
+        self._errands.run(partial(self._catalogue.read, name), self._show, f"Opening {name}")
 
     def compare(self, name: str) -> None:
         """Draw another record beside the one that is open; an empty name ends it."""
@@ -121,47 +113,43 @@ class PlayerLab(W.VBox):  # type: ignore[misc]
         if not name:
             self._beside(None)
             return
-        self._aside(partial(self._read, name), self._beside, f"Opening {name}")
+        self._errands.run(partial(self._catalogue.read, name), self._beside, f"Opening {name}")
 
     def look(self) -> None:
         """Read the list of records anew; open the newest where none is open."""
         self._say()
         self._list()
-        if self.reel is None and self._entries:
-            self.choose(next(iter(self._entries)))
+        if self.reel is None and self._catalogue.entries:
+            self.choose(next(iter(self._catalogue.entries)))
         self._settle()
 
     def play(self) -> None:
         """Play on from here, by the wall clock; from the end, from the start."""
-        reel = self._open_reel
+        _ = self._open_reel
         if not self._loop.runs:
             raise LabError("play: needs a running event loop, as a notebook has; go() needs none")
-        if self.now_ns >= reel.end_ns:
-            self.now_ns = 0
-        self._playing = True
-        self._pace = Pace(self._seconds_a_second)
+        self._transport.play()
         self._playback.start()
         self._settle()
 
     def pause(self) -> None:
         """Stand still."""
-        self._playing = False
+        self._transport.playing = False
         self._redraw()
         self._settle()
 
     def step(self) -> None:
         """Stand still at the next decision."""
-        self._playing = False
-        self.now_ns = self._open_reel.after(self.now_ns)
+        transport = self._transport
+        transport.playing = False
+        transport.stand(self._open_reel.after(self.now_ns))
         self._redraw()
         self._settle()
 
     def go(self, seconds: float) -> None:
         """Show the moment so many simulated seconds after the start."""
-        end_ns = self._open_reel.end_ns
-        if not seconds >= 0:
-            raise ConfigError(f"t: seconds from the start, got {seconds!r}")
-        self.now_ns = min(round(min(seconds, 1e9) / NS), end_ns)
+        _ = self._open_reel
+        self._transport.go(seconds)
         self._redraw()
 
     def verify(self) -> None:
@@ -172,7 +160,7 @@ class PlayerLab(W.VBox):  # type: ignore[misc]
         assign(self.desk.verdict, value="")
         self.desk.show_progress(0.0)
         self._settle()
-        if self._loop.runs and not _testing():
+        if aside(self._loop):
             self._loop.spawn(self._verify(check))
         else:
             check.work()
@@ -188,57 +176,18 @@ class PlayerLab(W.VBox):  # type: ignore[misc]
         reel, table = self._open_reel, self.desk.table.value
         files.check(reel, table, ending)
         work = partial(files.encoded, reel, table, ending)
-        self._aside(work, partial(self._offer, f"{reel.name}-{table}.{ending}"), "Making the file")
+        offer = partial(self._offer, f"{reel.name}-{table}.{ending}")
+        self._errands.run(work, offer, "Making the file")
 
     # ------------------------------------------------------------------------------------- opening
-    def _read(self, name: str) -> Reel:
-        """Read a record, on whatever thread."""
-        from lablib.replay import open_run
-
-        path = self.shelf.path(name)
-        known = self._entries.get(name)
-        if known is not None and known.samples > MOST_SAMPLES:
-            raise ConfigError(
-                f"{name}: has {known.samples:,} decisions, a page shows {MOST_SAMPLES:,} at most;"
-                " lab.open_run in a notebook opens it"
-            )
-        return Reel(name, open_run(path))
-
-    def _aside(self, work: Callable[[], T], done: Callable[[T], None], words: str) -> None:
-        """Have something done on a thread and go on with what it gives; one thing at a time."""
-        if self._busy:
-            raise ConfigError(f"{words}: something else is still being read")
-        if self._loop.runs and not _testing():
-            self._busy = True
-            self._say(f"{words} …")
-            self._settle()
-            self._loop.spawn(self._await(work, done))
-        else:
-            self._say()
-            done(work())
-            self._settle()
-
-    async def _await(self, work: Callable[[], T], done: Callable[[T], None]) -> None:
-        try:
-            result = await self._loop.aside(work)
-        except LabError as error:
-            self._say(self.shelf.plain(error), bad=True)
-        else:
-            self._say()
-            done(result)
-        finally:
-            self._busy = False
-            self._settle()
-
     def _show(self, reel: Reel) -> None:
         """Put a run on the stage, at its end."""
         if self._check is not None:
             self._check.cancel()
-        self._playing = False
         if self.reel is not None:
             reel.compare(self.reel.other)
         self.reel = reel
-        self.now_ns = reel.end_ns
+        self._transport.load(reel.end_ns)
         assign(self.desk.verdict, value="")
         assign(self.desk.download, value="")
         self._lay_out()
@@ -248,7 +197,7 @@ class PlayerLab(W.VBox):  # type: ignore[misc]
         self._lay_out()
 
     def _lay_out(self) -> None:
-        self.stage.lay_out(self.reel, empty=not self._entries)
+        self.stage.lay_out(self.reel, empty=not self._catalogue.entries)
         self._redraw()
 
     # ------------------------------------------------------------------------------------- showing
@@ -259,26 +208,21 @@ class PlayerLab(W.VBox):  # type: ignore[misc]
         return self.reel
 
     @property
-    def _seconds_a_second(self) -> float:
-        return self._speed or max(self._open_reel.end_ns * NS / WHOLE_S, 0.01)
+    def now_ns(self) -> int:
+        """The moment that is shown."""
+        return self._transport.now_ns
 
     @property
     def window_s(self) -> float:
         """Simulated seconds the charts show."""
-        if self._window_s > 0:
-            return self._window_s
-        wanted = min(WATCHED_S * self._seconds_a_second, self._open_reel.end_ns * NS)
-        return next((span for span in SPANS if span >= wanted), SPANS[-1])
+        return self._transport.window_s
 
     def _turn(self) -> None:
-        reel = self._open_reel
-        self.now_ns = min(self.now_ns + (self._pace.due_ns() or 0), reel.end_ns)
-        if self.now_ns >= reel.end_ns:
-            self._playing = False
-        self._redraw(everything=not self._playing)
+        self._transport.turn()
+        self._redraw(everything=not self._transport.playing)
 
     def _ended(self, unseen: bool) -> None:
-        self._playing = False
+        self._transport.playing = False
         if unseen:
             self._say("Paused, as nobody was watching.")
         self._settle()
@@ -296,54 +240,45 @@ class PlayerLab(W.VBox):  # type: ignore[misc]
         """Make the controls stand where the player stands."""
         there = self.reel is not None
         if not there:
-            self.stage.lay_out(None, empty=not self._entries)
+            self.stage.lay_out(None, empty=not self._catalogue.entries)
         self._list_shown()
         self.desk.show_life(
             there=there,
-            playing=self._playing,
-            busy=self._busy,
+            playing=self._transport.playing,
+            busy=self._errands.busy,
             verifying=self._check is not None,
         )
 
     def _list(self) -> None:
-        self._entries = {one.name: one for one in self.shelf.entries()}
+        self._catalogue.look()
         self._list_shown()
 
     def _list_shown(self) -> None:
         reel = self.reel
         other = reel.other.name if reel is not None and reel.other is not None else ""
-        pairs = [(one.words, one.name) for one in self._entries.values()]
-        self.desk.list(pairs, reel.name if reel else "", other)
-        about = link = ""
-        if reel is not None:
-            known = self._entries.get(reel.name)
-            told = [known.about] if known is not None else []
-            about = " · ".join([*told, f"seed {reel.run.seed}", f"digest {reel.run.digest[:12]}…"])
-            if served():
-                words = {"record": reel.name, **({"compare": other} if other else {})}
-                link = f'<a href="?{escape(urlencode(words), quote=True)}">Link to this record</a>'
-        assign(self.desk.about, value=f'<div class="lrl-note">{escape(about)}</div>')
-        assign(self.desk.link, value=f'<div class="lrl-note lrl-link">{link}</div>')
+        self.desk.list(self._catalogue.pairs(), reel.name if reel else "", other)
+        about = escape(self._catalogue.about(reel)) if reel is not None else ""
+        address = link(reel.name, other) if reel is not None and served() else ""
+        assign(self.desk.about, value=f'<div class="lrl-note">{about}</div>')
+        assign(self.desk.link, value=f'<div class="lrl-note lrl-link">{address}</div>')
 
     def _say(self, *lines: str, bad: bool = False) -> None:
         assign(self.desk.status, value=readouts.status(lines, bad=bad))
 
+    def _complain(self, error: LabError) -> None:
+        self._say(self.shelf.plain(error), bad=True)
+
     def _failed(self, error: BaseException) -> None:
-        self._playing = self._busy = False
+        self._transport.playing = self._errands.busy = False
         self._check = None
         self._say(f"{type(error).__name__}: {self.shelf.plain(error)}", bad=True)
         self._settle()
 
     # ------------------------------------------------------------------------ verifying and saving
     async def _verify(self, check: Check) -> None:
-        work = asyncio.ensure_future(self._loop.aside(check.work))
         try:
-            while not work.done():
-                await asyncio.wait([work], timeout=LOOK_S)
-                self.desk.show_progress(check.share)
-            await work
+            await watch(check, self._loop, self.desk.show_progress)
         finally:
-            check.cancel()
             self._judge(check)
 
     def _judge(self, check: Check) -> None:
@@ -378,22 +313,17 @@ class PlayerLab(W.VBox):  # type: ignore[misc]
             else:
                 getattr(self, name)()
         except LabError as error:
-            self._say(self.shelf.plain(error), bad=True)
+            self._complain(error)
             self._settle()
 
     def _placed(self, place: int) -> None:
         if self.reel is not None:
-            self.now_ns = min(self.stage.moment(place), self.reel.end_ns)
+            self._transport.stand(self.stage.moment(place))
             self._redraw()
 
     def _tune(self, name: str, value: float) -> None:
-        if name == "window":
-            self._window_s = value
-        else:
-            self._speed = value if value in SPEEDS.values() else 0.0
-            if self.reel is not None:
-                self._pace = Pace(self._seconds_a_second)
-        if not self._playing:
+        self._transport.tune(name, value)
+        if not self._transport.playing:
             self._redraw()
 
     def close(self) -> None:
@@ -433,7 +363,3 @@ def _take_over(lab: PlayerLab) -> None:
     before, _current = _current, lab
     if before is not None:
         before.close()
-
-
-def _testing() -> bool:
-    return os.environ.get("NOTEBOOK_TEST") == "1"
