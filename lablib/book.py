@@ -196,6 +196,31 @@ class OrderBook:
         lots = self._lots(qty)
         return self._lot.units(self._kernels.reduce(self._record, self._slot(order_id), lots))
 
+    def replace(
+        self, order_id: int, *, px: float | None = None, qty: float | None = None
+    ) -> Placed | None:
+        """Change an order to `qty` left at `px`; what is not given stays. None when it rests no more.
+
+        Less at the same price keeps the place in the queue, and the id. Anything else is a cancel and a
+        new order: the back of the queue, a new id, and a trade first where the new price crosses. A
+        change that is refused (`px` off the tick, `qty` of no lot) leaves the order where it was.
+        """
+        slot = self._slot(order_id)
+        if not slot:
+            return None
+        order = self._record["orders"][slot]
+        side, left = Side(1 - 2 * int(order["half"])), int(order["lots"])
+        at = int(order["px"]) if px is None else self._tick.count("px", px)
+        if not isinstance(at, int):
+            raise ConfigError(f"px {px!r}: not a multiple of the tick, {self._tick.size!r}")
+        lots = left if qty is None else self._lots(qty)
+        if at == order["px"] and lots <= left:
+            if lots < left:
+                self._kernels.reduce(self._record, slot, left - lots)
+            return Placed(order_id, None)
+        self._kernels.cancel(self._record, slot)
+        return self.place_limit(side, self._tick.units(at), self._lot.units(lots))
+
     def queue_ahead(self, order_id: int) -> float | None:
         """Quantity in front of an order at its price; None when it does not rest."""
         slot = self._slot(order_id)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from enum import Enum, IntEnum
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lablib.config import SimConfig
 from lablib.engine import Market, Simulation, as_config
@@ -75,7 +76,7 @@ class PriceGenerator:
 
 
 class LagGenerator:
-    """Delays of a wire with uniform jitter, one at a time.
+    """Delays of a wire, one at a time: uniform jitter here, any delay model by `of`.
 
     Parameters
     ----------
@@ -98,11 +99,30 @@ class LagGenerator:
         wire.scale_ns = jitter_ms * t.NS_PER_MS
         self._drawn = 0
 
+    @classmethod
+    def of(cls, delay: Any, seed: int = 0) -> Self:
+        """Delays by whatever a leg of `latency` takes: a number (ms), a model, the name of wires.
+
+        Spikes are part of them. Bursts and outages are not: they depend on the market and the time.
+
+        >>> LagGenerator.of(20).next_lag_ms()
+        20.0
+        """
+        drawn = cls(seed)
+        config = SimConfig().replace({"latency.market_lag_ms": delay})
+        drawn._params.delays = config.to_record().delays
+        return drawn
+
     def next_lag_ms(self) -> float:
         """The next delay (ms)."""
         self._drawn += 1
         lag = delay.delay_ns(self._params, t.MARKET_LAG, t.MARKET_LAG, self._drawn, 0)
         return float(lag) / t.NS_PER_MS
+
+    def lags_ms(self, count: int) -> NDArray[np.float64]:
+        """The next `count` delays (ms)."""
+        _check("count", count, count >= 0)
+        return np.array([self.next_lag_ms() for _ in range(count)], np.float64)
 
 
 def compute_signal(

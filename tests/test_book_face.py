@@ -116,6 +116,42 @@ def test_a_limit_order_waits_behind_who_came_first_and_moves_up_as_they_leave() 
     assert [book.cancel(second), book.cancel(first), book.cancel(99), book.cancel(-1)] == [0] * 4
 
 
+def test_a_replaced_order_keeps_its_place_only_where_it_asks_for_less() -> None:
+    book = OrderBook(mid=100.0, tick=0.01, levels=5)
+    book.place_limit(Side.BUY, 99.99, 0.4)
+    mine = book.place_limit(Side.BUY, 99.99, 0.3).order_id
+    book.place_limit(Side.BUY, 99.99, 0.2)
+    assert mine is not None
+    history = [book.queue_ahead(mine)]
+    assert book.replace(mine) == Placed(mine, None)
+    assert book.replace(mine, qty=0.1) == Placed(mine, None)
+    history.append(book.queue_ahead(mine))
+    more = book.replace(mine, qty=0.5)
+    assert more == Placed(3, None)
+    history.append(book.queue_ahead(3))
+    away = book.replace(3, px=99.98)
+    assert away == Placed(4, None)
+    history.append(book.queue_ahead(4))
+    back = book.replace(4, px=99.99)
+    assert back == Placed(5, None)
+    history.append(book.queue_ahead(5))
+    assert history == [1.4, 1.4, 1.6, 1.0, 1.6]
+    assert book.replace(5, px=100.01, qty=1.2) == Placed(6, Fill(100.01, 1.0))
+    assert (book.best_bid, book.queue_ahead(6)) == (100.01, 0.0)
+    assert [book.replace(5, qty=0.1), book.replace(99)] == [None, None]
+
+
+def test_a_replace_that_is_refused_leaves_the_order_where_it_was() -> None:
+    book = OrderBook(mid=100.0, tick=0.01, levels=5)
+    mine = book.place_limit(Side.SELL, 100.01, 0.3).order_id
+    assert mine is not None
+    for changes in ({"px": 100.015}, {"qty": 0.0}, {"qty": 1e-9}, {"px": float("nan")}):
+        with pytest.raises(ConfigError):
+            book.replace(mine, **changes)
+    assert book.queue_ahead(mine) == 1.0
+    assert book.reduce(mine, 0.1) == 0.2
+
+
 def test_a_crossing_limit_order_trades_first_and_rests_with_what_is_left() -> None:
     book = OrderBook(mid=100.0, tick=0.01, levels=5)
     assert book.place_limit(Side.BUY, 100.02, 2.5) == Placed(0, Fill(100.015, 2.0))

@@ -19,8 +19,10 @@ from lablib.errors import ConfigError, DataError
 from lablib.kernels import tables as t
 from lablib.kernels.delay import delay_ns
 from lablib.measured import PROBABILITIES, no_files
+from lablib.pieces import LagGenerator
 from lablib.presets import WIRES
 from lablib.run import run
+from lablib.tape.noise import delay_key
 from lablib.widgets.knobs import law, typical
 from lablib.widgets.permalink import read
 
@@ -64,6 +66,26 @@ def quantile_ms(model: dict[str, Any], u: float) -> float:
     params = SimConfig().replace({"latency.ack_ms": model}).to_record()
     sample = [delay_ns(params, t.ACK, t.ACK, cause, 0) for cause in range(4_000)]
     return float(np.quantile(sample, u)) / t.NS_PER_MS
+
+
+def test_a_generator_of_any_model_draws_what_the_wire_draws():
+    model = WIRES["retail"].leg("order_entry_ms")
+    params = SimConfig().replace({"latency.market_lag_ms": model}).to_record()
+    params.key_low, params.key_high = delay_key(5)
+    wanted = [delay_ns(params, t.MARKET_LAG, t.MARKET_LAG, k, 0) for k in range(1, 101)]
+    drawn = LagGenerator.of(model, seed=5)
+    assert [round(ms * t.NS_PER_MS) for ms in drawn.lags_ms(99)] == wanted[:99]
+    assert round(drawn.next_lag_ms() * t.NS_PER_MS) == wanted[99]
+    named = LagGenerator.of("binance_tokyo", seed=5).lags_ms(500)
+    assert 18 <= named.min() <= named.max() <= 224
+    assert LagGenerator.of(7.5).lags_ms(3).tolist() == [7.5] * 3
+    assert LagGenerator.of(7.5).lags_ms(0).size == 0
+
+
+@pytest.mark.parametrize("delay", [-1, "no such wires", {"model": "lognormal", "median_ms": -3}])
+def test_a_generator_refuses_what_a_leg_would_refuse(delay: Any):
+    with pytest.raises(ConfigError, match=r"latency\.market_lag_ms"):
+        LagGenerator.of(delay)
 
 
 LOGNORMALS = [

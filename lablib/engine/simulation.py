@@ -23,6 +23,7 @@ from lablib.kernels import step
 from lablib.kernels import tables as t
 from lablib.own_strategy import NO_STRATEGY, prepare
 from lablib.parties import flow_counts, parties
+from lablib.queues import waiting
 from lablib.tape.noise import check_seed, delay_key
 from lablib.tape.synthetic import SyntheticTape
 
@@ -164,6 +165,10 @@ class Simulation:
     def parties(self) -> np.ndarray:
         """What makers, rivals and the crowd have traded so far, a row each; see `lablib.parties`."""
         return parties(self._state, self._params)
+
+    def waiting(self) -> np.ndarray:
+        """Our orders that rest at the venue, and what stands before each; see `lablib.queues`."""
+        return waiting(self._state, self._params)
 
     # ------------------------------------------------------------------------------- running again
     def digest(self) -> str:
