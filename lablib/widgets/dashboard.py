@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as W  # noqa: N812 - the name its own manual uses
@@ -46,6 +48,21 @@ AT_ONCE = 2  # of them that one frame draws: at 20 frames a second each has its 
 BINS_PER_DECADE = 24
 
 
+@dataclass(frozen=True)
+class Heading:
+    """The head of a page: a title, what it is about, and widgets between it and the key figures."""
+
+    title: str
+    text: str
+    under: tuple[Any, ...] = ()
+
+
+LIVE = Heading(
+    "Latency Risk Lab",
+    "A price moves first, a venue follows late: what is left of the edge at your latency. Simulation only.",
+)
+
+
 class Dashboard:
     """Charts and readouts, drawn from a `View`.
 
@@ -55,8 +72,11 @@ class Dashboard:
         The whole page, from top to bottom.
     """
 
-    def __init__(self, view: View, controls: Controls, hidden: Any) -> None:
+    def __init__(
+        self, view: View, controls: Controls, hidden: Any, heading: Heading = LIVE
+    ) -> None:
         self.view = view
+        self._heading = heading
         self.clock = Clock(view.window_s)
         self.prices = PriceChart(self.clock)
         self.divergence = DivergenceChart(self.clock)
@@ -103,8 +123,9 @@ class Dashboard:
         main.add_class("lrl-main")
         body = W.Box([controls.box, main])
         body.add_class("lrl-body")
+        self._main = main
         style = W.HTML(f"<style>{theme.CSS}</style>")
-        return [style, self._head, self._kpis, body, hidden]
+        return [style, self._head, *self._heading.under, self._kpis, body, hidden]
 
     # -------------------------------------------------------------------------------------- words
     def say(self, flow: str) -> None:
@@ -112,8 +133,8 @@ class Dashboard:
         assign(
             self._head,
             value=(
-                '<div class="lrl-head"><h1>Latency Risk Lab</h1><p>A price moves first, a venue follows late:'
-                " what is left of the edge at your latency. Simulation only.</p>"
+                f'<div class="lrl-head"><h1>{escape(self._heading.title)}</h1>'
+                f"<p>{escape(self._heading.text)}</p>"
                 f'<span class="lrl-flow lrl-num">{flow}</span></div>'
             ),
         )
