@@ -243,6 +243,11 @@ class Controls:
         tip = escape(known.source if known else "", quote=True)
         assign(self._about, value=f'<div class="lrl-note" title="{tip}">{escape(title)}</div>')
 
+    def show_speed(self, speed: float) -> None:
+        """Stand at a speed that nobody asked for."""
+        with self._quietly():
+            assign(self.speed, value=speed)
+
     def put_back(self, path: str, value: Any) -> None:
         """Return one slider or switch to what the config holds."""
         with self._quietly():

@@ -119,13 +119,20 @@ class Dashboard:
         grid.add_class("lrl-grid")
         tape = W.VBox([self._tape])
         tape.add_class("lrl-card")
-        main = W.VBox([grid, tape])
+        self._panels = (grid, tape)
+        main = W.VBox(self._panels)
         main.add_class("lrl-main")
         body = W.Box([controls.box, main])
         body.add_class("lrl-body")
         self._main = main
         style = W.HTML(f"<style>{theme.CSS}</style>")
         return [style, self._head, *self._heading.under, self._kpis, body, hidden]
+
+    def put(self, instead: Any | None) -> None:
+        """Show something in the place of the charts; None brings them back."""
+        shown = self._panels if instead is None else (instead,)
+        if self._main.children != shown:
+            self._main.children = shown
 
     # -------------------------------------------------------------------------------------- words
     def say(self, flow: str) -> None:
@@ -191,6 +198,8 @@ class Dashboard:
         if seen.count:
             ends = (seen.p50_ms, seen.p95_ms, seen.p99_ms)
             self.latency.draw(histogram(seen), histogram(frame.exchange_latency), ends)
+        else:  # a run that has begun anew
+            self.latency.clear()
 
     def _draw_depth(self, frame: Frame, config: SimConfig, state: str) -> None:
         levels = min(LEVELS, config.venue.levels)

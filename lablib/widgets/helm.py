@@ -208,7 +208,8 @@ class Helm:
 def words(outcomes: Sequence[Outcome]) -> list[str]:
     """What became of some settings, a line each; many that are in effect share one."""
     if len(outcomes) > MANY and all(one.what in (NEW, LIVE) for one in outcomes):
-        return [f"{len(outcomes)} settings changed: {', '.join(one.path for one in outcomes)}"]
+        sections = {one.path.partition(".")[0] for one in outcomes}
+        return [f"{len(outcomes)} settings of {' and '.join(sorted(sections))} changed"]
     return [one.text for one in outcomes]
 
 

@@ -77,7 +77,7 @@ RECORDED = Plan(
         "latency.market_lag_ms",
         "makers.",
         "rivals.",
-        "venue.",
+        "venue.half_spread_ticks",
     ),
     spans={"strategy.threshold": (0.0, 0.001)},
     start="wires",
