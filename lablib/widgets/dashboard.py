@@ -70,6 +70,8 @@ class Dashboard:
     ----------
     widgets
         The whole page, from top to bottom.
+    panels
+        What stands beside the controls, as long as nothing else is put there.
     """
 
     def __init__(
@@ -119,8 +121,8 @@ class Dashboard:
         grid.add_class("lrl-grid")
         tape = W.VBox([self._tape])
         tape.add_class("lrl-card")
-        self._panels = (grid, tape)
-        main = W.VBox(self._panels)
+        self.panels = (grid, tape)
+        main = W.VBox(self.panels)
         main.add_class("lrl-main")
         body = W.Box([controls.box, main])
         body.add_class("lrl-body")
@@ -130,7 +132,7 @@ class Dashboard:
 
     def put(self, instead: Any | None) -> None:
         """Show something in the place of the charts; None brings them back."""
-        shown = self._panels if instead is None else (instead,)
+        shown = self.panels if instead is None else (instead,)
         if self._main.children != shown:
             self._main.children = shown
 

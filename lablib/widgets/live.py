@@ -57,6 +57,8 @@ class LiveLab(W.VBox):  # type: ignore[misc]
         The column of controls.
     """
 
+    _spare: tuple[Any, ...] = ()  # widgets that are not always on the page
+
     def __init__(
         self,
         scene: permalink.Scene,
@@ -353,7 +355,7 @@ class LiveLab(W.VBox):  # type: ignore[misc]
             with suppress(LabError):  # nobody is left to be told
                 self._helm.keep()
         self._flow.close()
-        for widget in family(self):
+        for widget in family((self, *self._dashboard.panels, *self._spare)):
             if widget is not self:
                 widget.close()
         super().close()

@@ -115,7 +115,7 @@ class Desk:
     def show_handed(self, handed: dict[str, tuple[str, int]]) -> None:
         """Say what was handed in and waits for the other file: name and bytes by role."""
         lines = [
-            f"{role.capitalize()}: <b>{escape(name)}</b>, {size / 1e6:,.1f} MB"
+            f"{role.capitalize()}: <b>{escape(name)}</b>, {size / (1 << 20):,.1f} MB"
             for role, (name, size) in handed.items()
         ]
         missing = [role for role in ROLES if role not in handed]

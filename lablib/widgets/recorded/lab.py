@@ -80,6 +80,7 @@ class RecordedLab(LiveLab):
         self.desk = Desk(stall.names, most_mb, lambda name, value: self._asked(name, value))
         self._facts = W.HTML()
         self._nothing = W.HTML(f"<style>{EMPTY_CSS}</style>{EMPTY}")
+        self._spare = (self._nothing,)
         super().__init__(
             scene,
             autoplay=autoplay,
@@ -93,16 +94,16 @@ class RecordedLab(LiveLab):
         name = self._wanted or next(iter(self.stall.names), "")
         if not name:
             self._dashboard.put(self._nothing)
+        work = partial(self._read, name, False, partial(self._load, name)) if name else None
         if self._threaded:
-            self._loop.spawn(self._open_first(name, autoplay))
-        elif name:
-            self._take_or_complain(partial(self._read, name, False, partial(self._load, name)))
-        self.desk.show_life(busy=self._busy)
+            if name:
+                self._begin_reading(name)
+            self._loop.spawn(self._open_first(work, autoplay))
+        elif work is not None:
+            self._settle(*_tried(work))
 
-    async def _open_first(self, name: str, autoplay: bool) -> None:
-        if name:
-            self._begin_reading(name)
-            work = partial(self._read, name, False, partial(self._load, name))
+    async def _open_first(self, work: Callable[[], Taken] | None, autoplay: bool) -> None:
+        if work is not None:
             taken, error = await self._loop.aside(_tried, work)
             await self._flow.watched(GREETING_S)
             self._busy = False
@@ -198,20 +199,16 @@ class RecordedLab(LiveLab):
             self._begin_reading(name)
             self._loop.spawn(self._await(work))
         else:
-            self._take_or_complain(work)
+            self._settle(*_tried(work))
 
     async def _await(self, work: Callable[[], Taken]) -> None:
         try:
             taken, error = await self._loop.aside(_tried, work)
         finally:
             self._busy = False
-            self.desk.show_life(busy=False)
         self._settle(taken, error)
         if taken is not None:
             self.play()
-
-    def _take_or_complain(self, work: Callable[[], Taken]) -> None:
-        self._settle(*_tried(work))
 
     def _settle(self, taken: Taken | None, error: LabError | None) -> None:
         """Play on what was read; where nothing could be, say why and leave all as it was."""

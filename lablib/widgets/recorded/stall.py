@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 MARKETS, ROOM = "LABLIB_MARKETS", "LABLIB_UPLOAD_MB"  # as `lablib serve` leaves them to its pages
 NOTEBOOK_MB = 9  # a Jupyter server takes 10 MB in one message
-UNPACKED_BYTES = 96 << 20  # of a file that is handed in
+MB = 1 << 20
+UNPACKED_BYTES = 96 * MB  # of a file that is handed in
 _LONGEST_NAME = 60
 
 Markets = Mapping[str, Sequence[str | Path]] | Sequence[str | Path]
@@ -58,7 +59,7 @@ class Stall:
 
     def __init__(self, markets: Markets | None = None) -> None:
         self._files = _pairs(_told() if markets is None else markets)
-        self.upload_bytes = _megabytes() << 20
+        self.upload_bytes = _megabytes() * MB
 
     @property
     def names(self) -> list[str]:
@@ -98,10 +99,10 @@ class Stall:
         if not data:
             raise DataError(f"{shown}: is empty")
         if len(data) > self.upload_bytes:
-            what = f"holds {len(data) / 1e6:,.1f} MB, the most is {self.upload_bytes / 1e6:,.1f} MB"
+            what = f"holds {len(data) / MB:,.1f} MB, the most is {self.upload_bytes / MB:g} MB"
             raise DataError(f"{shown}: {what}")
         if exceeds(data, UNPACKED_BYTES):
-            raise DataError(f"{shown}: unpacks to more than {UNPACKED_BYTES / 1e6:,.0f} MB")
+            raise DataError(f"{shown}: unpacks to more than {UNPACKED_BYTES / MB:g} MB")
         return Upload(shown, data)
 
     def take(self, leader: Upload, follower: Upload, on_bad: OnBad = "raise") -> Market:
