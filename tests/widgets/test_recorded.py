@@ -423,9 +423,10 @@ def test_no_path_of_this_computer_reaches_the_page(told, wire):
 # --------------------------------------------------------------------------------------- with nothing
 def test_with_no_market_the_page_says_what_to_do_and_a_file_begins_it(files, monkeypatch, wire):
     monkeypatch.setenv("NOTEBOOK_TEST", "1")
-    monkeypatch.delenv("QUERY_STRING", raising=False)
+    monkeypatch.setenv("QUERY_STRING", "market=perp")
     monkeypatch.delenv(stall.MARKETS, raising=False)
     ours = recorded_lab()
+    assert "there is no market 'perp' here; known: none" in status(ours)
     main_column = ours._dashboard._main
     assert [child.value.count("No recorded market yet") for child in main_column.children] == [1]
     for name in ("play", "step", "reset", "record", "halt"):

@@ -94,6 +94,7 @@ class RecordedLab(LiveLab):
         name = self._wanted or next(iter(self.stall.names), "")
         if not name:
             self._dashboard.put(self._nothing)
+            self._say(*scene.complaints, bad=True)
         work = partial(self._read, name, False, partial(self._load, name)) if name else None
         if self._threaded:
             if name:
