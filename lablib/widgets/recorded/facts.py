@@ -71,8 +71,8 @@ def _agreement(book: dict[str, int]) -> str:
     if not book["comparisons"]:
         return "book never compared with quotes"
     if book["equal"] == book["comparisons"]:
-        return f"book = quotes, all {book['equal']:,} times"
-    return f"book = quotes {book['equal']:,} of {book['comparisons']:,} times"
+        return f"book matches quotes, all {book['equal']:,} times"
+    return f"book matches quotes {book['equal']:,} of {book['comparisons']:,} times"
 
 
 def _reasons(report: dict[str, Any]) -> str:
