@@ -43,9 +43,9 @@ class LabService(Configurable):
         help="Recorded markets by name: [leader file, follower file]. Clients see the names alone."
     ).tag(config=True)
 
-    upload_mb = Int(
-        16, min=1, max=256, help="How large a file may be that a visitor hands in (MB)."
-    ).tag(config=True)
+    upload_mb = Int(16, min=1, help="How large a file may be that a visitor hands in (MB).").tag(
+        config=True
+    )
 
     def __init__(self, warm: Callable[[], None] = warm_up, **options: Any) -> None:
         super().__init__(**options)

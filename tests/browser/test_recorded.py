@@ -52,12 +52,14 @@ def files(tmp_path_factory) -> dict[str, Path]:
     follower = recording("coinm", steps=STEPS, lag_ns=100_000_000)
     bad = recording("coinm", steps=STEPS, lag_ns=100_000_000)
     bad.edit(bad.find("bookTicker", 40), lambda message: message.update(b="<b>cheap"))
-    large = folder / "large.gz"
+    heavy, large = folder / "heavy.gz", folder / "large.gz"
+    heavy.write_bytes(bytes(12 << 20))  # more than a stock server's socket takes
     large.write_bytes(bytes(17 << 20))
     return {
         "leader": leader.write(folder / "leader.gz"),
         "follower": follower.write(folder / "follower.gz"),
         "bad": bad.write(folder / "bad.gz"),
+        "heavy": heavy,
         "large": large,
     }
 
@@ -155,7 +157,9 @@ def test_two_files_handed_in_play(page, files):
     assert page.tab.locator(".lrl-record:disabled").count() == 1
 
 
-def test_a_file_too_large_is_refused_before_it_is_sent(page, files):
+def test_a_large_file_arrives_and_one_too_large_is_refused_before_it_is_sent(page, files):
+    page.hand_in("leader", files["heavy"])
+    page.tab.locator(".lrl-handed:has-text('heavy.gz, 12.0 MB')").wait_for(timeout=30_000)
     told = []
     page.tab.once("dialog", lambda dialog: (told.append(dialog.message), dialog.accept()))
     page.hand_in("leader", files["large"])
