@@ -26,13 +26,17 @@ from lablib.widgets.plan import RECORDED
 from lablib.widgets.recorded import stall
 from lablib.widgets.recorded.survey import survey
 
+pytestmark = (
+    pytest.mark.compiled
+)  # minutes in plain Python, where the run itself is tested elsewhere
+
 STEPS = 200  # of 20 ms
 CONFIG = {"latency.order_entry_ms": 20.0, "strategy.threshold": 0.0002}
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory) -> dict[str, Path]:
-    """Two recordings of one recorder, a second follower, and one whose line 40 has a price that is none."""
+    """Two recordings of one recorder, a second follower, and one with a price that is none."""
     folder = tmp_path_factory.mktemp("market")
     leader = recording("usdm", steps=STEPS, premium=40)
     follower = recording("coinm", steps=STEPS, lag_ns=100_000_000)
