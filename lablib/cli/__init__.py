@@ -169,7 +169,14 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         type=market,
         metavar="NAME=LEADER,FOLLOWER",
-        help="recorded market that runs may ask for by its name: two files; repeatable",
+        help="recorded market that runs and pages may ask for by its name: two files; repeatable",
+    )
+    lab.add_argument(
+        "--upload",
+        dest="upload_mb",
+        type=count,
+        metavar="MB",
+        help="how large a recording may be that a visitor hands in (16)",
     )
     lab.add_argument("--max-runs", type=count, metavar="N", help="runs at once (4)")
     lab.add_argument("--max-viewers", type=count, metavar="N", help="WebSockets at once (200)")

@@ -13,7 +13,7 @@ def serve(options: argparse.Namespace) -> int:
     """The live lab, until Ctrl-C."""
     from lablib.server import voila_app
 
-    names = ("records", "records_quota_mb", "max_runs", "max_viewers")
+    names = ("records", "records_quota_mb", "max_runs", "max_viewers", "upload_mb")
     room = {name: getattr(options, name) for name in names}
     markets: dict[str, list[str]] = {}
     for name, files in options.market:

@@ -63,21 +63,24 @@ def fitted(config: SimConfig, market: Market | None, strategy: object | None) ->
     ConfigError
         A config that needs a market or a strategy, and has none.
     """
-    changes: dict[str, Any] = {}
-    if market is not None:
-        changes = {
-            "venue.model": "recorded",
-            "venue.tick_size": market.tick_size,
-            "venue.lot_size": market.lot_size,
-            "external.start_px": market.start_px,
-        }
-    elif config.venue.model == "recorded":
+    changes: dict[str, Any] = {} if market is None else brought(market)
+    if market is None and config.venue.model == "recorded":
         raise ConfigError("venue.model: 'recorded' needs a market; see lablib.load_pair")
     if strategy is not None:
         changes["strategy.name"] = "own"
     elif config.strategy.name == "own":
         raise ConfigError("strategy.name: 'own' needs a function; pass strategy=your_function")
     return config.replace(changes) if changes else config
+
+
+def brought(market: Market) -> dict[str, Any]:
+    """The fields of a config that a recorded market decides."""
+    return {
+        "venue.model": "recorded",
+        "venue.tick_size": market.tick_size,
+        "venue.lot_size": market.lot_size,
+        "external.start_px": market.start_px,
+    }
 
 
 def span_ns(until: str | float | None, market: Market | None) -> int:

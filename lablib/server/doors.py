@@ -164,6 +164,11 @@ class CarefulSocket(VoilaKernelWebsocketHandler):
     say something else, and it would count to some 10**16 on the event loop, for everybody.
     """
 
+    @property
+    def max_message_size(self) -> int:
+        """Room for one file that a visitor hands in, and some for the words around it."""
+        return int(self.settings["lablib_upload_bytes"]) + (1 << 20)
+
     def write_message(self, message: Any, binary: bool = False) -> Any:
         """Send, and look into a message only where it is what it is taken for."""
         is_old = isinstance(message, bytes) and self.selected_subprotocol is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from collections.abc import Callable
@@ -42,6 +43,10 @@ class LabService(Configurable):
         help="Recorded markets by name: [leader file, follower file]. Clients see the names alone."
     ).tag(config=True)
 
+    upload_mb = Int(16, min=1, help="How large a file may be that a visitor hands in (MB).").tag(
+        config=True
+    )
+
     def __init__(self, warm: Callable[[], None] = warm_up, **options: Any) -> None:
         super().__init__(**options)
         if not self.viewer_token:
@@ -66,7 +71,17 @@ class LabService(Configurable):
         return os.environ.pop("LABLIB_VIEWER_TOKEN", "")  # kernels inherit the rest
 
     def tell_kernels(self, url: str) -> None:
-        """Leave to the kernels of this server's pages where it is, where its records are and a token to look with."""
+        """Leave to the kernels of this server's pages what they may use.
+
+        Where it is and a token to look with, its records, its markets, and what they may be handed in. A
+        visitor sees none of it: what runs in a kernel is ours.
+        """
+        markets = {
+            name: [str(Path(file).absolute()) for file in files]
+            for name, files in self.markets.items()
+        }
+        os.environ["LABLIB_MARKETS"] = json.dumps(markets)
+        os.environ["LABLIB_UPLOAD_MB"] = str(self.upload_mb)
         os.environ["LABLIB_API_URL"] = f"{url}lablib/api"
         os.environ["LABLIB_RECORDS"] = str(self.manager.folder.resolve())
         os.environ["LABLIB_VIEWER_TOKEN"] = self.viewer_token

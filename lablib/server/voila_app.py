@@ -93,6 +93,7 @@ class LabVoila(Voila):
         settings["log_function"] = log_request  # leaves tokens out of the log
         self.service = LabService(lambda: None, parent=self, viewer_token=self.viewer_token)
         settings[SETTING] = self.service
+        settings["lablib_upload_bytes"] = self.service.upload_mb << 20
         settings["lablib_apps"] = dashboards(Path(self.root_dir))
         settings["identity_provider"].viewer_token = self.service.viewer_token
         return settings

@@ -23,6 +23,7 @@ from lablib.kernels.tables import (
     FAR,
     N_LEVELS,
     NORMAL,
+    NS_PER_S,
     TAPE_EVENT,
     TRADE,
 )
@@ -41,6 +42,9 @@ REACH_TICKS = N_LEVELS // 6
 # USD one COIN-M contract is worth, by coin; any other coin's is worth 10.
 CONTRACT_USD = {"BTC": 100}
 OTHER_CONTRACT_USD = 10
+
+MOST_DAYS = 31  # of a recording
+MOST_NS = MOST_DAYS * 86_400 * NS_PER_S
 
 _HEAD_BYTES = 1 << 16
 _SHOWN_BYTES = 60
@@ -178,6 +182,10 @@ def _overlap_from(leader: Capture, follower: Capture) -> int:
     """Receive time from which both quotes are known; DataError when the recordings do not overlap."""
     ours, theirs = leader.quotes["receive_ns"], follower.quotes["receive_ns"]
     start_ns, end_ns = int(max(ours[0], theirs[0])), int(min(ours[-1], theirs[-1]))
+    if end_ns - start_ns > MOST_NS:  # what is sampled along the way would not fit in memory
+        days = (end_ns - start_ns) / 86_400e9
+        what = f"and {leader.source} have {days:,.0f} days in common, the most is {MOST_DAYS}"
+        raise DataError(f"{follower.source}: {what}")
     if start_ns >= end_ns:
         spans = f"{ours[0]} to {ours[-1]}, and {follower.source} {theirs[0]} to {theirs[-1]}"
         raise DataError(f"recordings do not overlap: {leader.source} has quotes from {spans} (ns)")

@@ -1,4 +1,4 @@
-"""The lab in a notebook or a browser: `live_lab()`, `frontier_lab()`, `replay_lab()` or `watch_lab()` is the one call.
+"""The lab in a notebook or a browser: `live_lab()`, `frontier_lab()`, `recorded_lab()`, … is the one call.
 
 `waterfall(run)` and `markout_chart(run)` draw what a finished run earned, and why. Each name is loaded
 when it is first asked for: a page that watches needs no plotting library.
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from lablib.widgets.live import live_lab as live_lab
     from lablib.widgets.player import PlayerLab as PlayerLab
     from lablib.widgets.player import replay_lab as replay_lab
+    from lablib.widgets.recorded import RecordedLab as RecordedLab
+    from lablib.widgets.recorded import recorded_lab as recorded_lab
     from lablib.widgets.watch import WatchLab as WatchLab
     from lablib.widgets.watch import watch_lab as watch_lab
     from lablib.widgets.waterfall import markout_chart as markout_chart
@@ -27,6 +29,7 @@ _ROOMS = {
     "frontier": "FrontierLab frontier_lab",
     "live": "LiveLab live_lab",
     "player": "PlayerLab replay_lab",
+    "recorded": "RecordedLab recorded_lab",
     "watch": "WatchLab watch_lab",
     "waterfall": "markout_chart waterfall",
 }

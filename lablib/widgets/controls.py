@@ -7,7 +7,8 @@ being taken for a person's wish.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from html import escape
 from typing import Any
 from urllib.parse import urlencode
@@ -15,11 +16,13 @@ from urllib.parse import urlencode
 import ipywidgets as W  # noqa: N812 - the name its own manual uses
 
 from lablib.config import SimConfig
-from lablib.presets import SCENARIOS
+from lablib.presets import SCENARIOS, WIRES
+from lablib.widgets import places
 from lablib.widgets.column import Act, Column, heading, row
 from lablib.widgets.dials import Dial
-from lablib.widgets.knobs import Switch, knobs, switches
+from lablib.widgets.knobs import Knob, Switch, knobs, switches
 from lablib.widgets.panels import assign
+from lablib.widgets.plan import SYNTHETIC, Plan
 
 SPEEDS = {
     "0.1 ×": 0.1,
@@ -42,27 +45,6 @@ WINDOWS = {
     "6 h": 21_600.0,
     "1 day": 86_400.0,
 }
-GROUPS = {
-    "Latency": (
-        "latency.order_entry_ms",
-        "latency.external_feed_ms",
-        "latency.market_lag_ms",
-        "latency.ack_ms",
-    ),
-    "Market": ("external.volatility_bps", "venue.fee_bps"),
-    "Strategy and risk": (
-        "strategy.threshold",
-        "risk.max_position_pct",
-        "risk.daily_loss_cap_pct",
-    ),
-}
-FOLDS = {
-    "Makers and rivals": ("makers.", "rivals."),
-    "Order flow": ("flow.",),
-    "Counterparties": ("intensity.",),
-    "Checks and guards": ("risk.",),
-    "Drills": ("drills.",),
-}  # by section
 CUSTOM = "custom"
 RECORD, STOP = "Record", "Stop and keep"
 
@@ -76,12 +58,25 @@ class Controls(Column):
         Where to stand at first; `preset` may be `CUSTOM`.
     act
         Called with what was asked for: `play`, `pause`, `step`, `reset`, `record` (which also ends it),
-        `halt`, `release`, or with a value `preset`, `seed`, `speed`, `window`, `set` (a pair of dotted field
-        and value).
+        `halt`, `release`, or with a value `preset`, `wires`, `seed`, `speed`, `window`, `set` (a pair of
+        dotted field and value).
+    plan
+        Which settings there are.
+    first
+        Widgets that stand above all others.
     """
 
-    def __init__(self, config: SimConfig, seed: int, preset: str, act: Act) -> None:
+    def __init__(
+        self,
+        config: SimConfig,
+        seed: int,
+        preset: str,
+        act: Act,
+        plan: Plan = SYNTHETIC,
+        first: Sequence[Any] = (),
+    ) -> None:
         super().__init__(act)
+        self._plan = plan
         self._narrow = {"description_width": "52px"}
         self.buttons = {
             name: self._button(name, text, tip)
@@ -96,31 +91,46 @@ class Controls(Column):
         }
         self.speed = self._choice("Speed", SPEEDS, 1.0, "Simulated seconds per second")
         self.window = self._choice("Window", WINDOWS, 0.0, "Simulated time the charts show")
-        names = {f"{name.replace('_', ' ')}": name for name in SCENARIOS}
-        names[CUSTOM] = CUSTOM
-        self.preset = self._choice("Preset", names, preset, "Begin again in a named scenario")
+        self.preset = self.wires = None
+        if plan.start == "preset":
+            names = {name.replace("_", " "): name for name in (*SCENARIOS, CUSTOM)}
+            self.preset = self._choice("Preset", names, preset, "Begin again in a named scenario")
+        else:
+            names = {name.replace("_", " "): name for name in (places.NONE, *WIRES, places.OWN)}
+            tip = "Take every delay of ours from a place or a link"
+            self.wires = self._choice("Wires", names, places.OWN, tip)
         self.seed = W.Text(
             str(seed),
             description="Seed",
-            tooltip="The market's chance, a whole number; takes effect at the next reset",
+            tooltip="What chance there is, a whole number; takes effect at the next reset",
             continuous_update=False,
             style=self._narrow,
         )
         self.seed.observe(self._told("seed"), "value")
         style = W.SliderStyle(description_width="104px")
         self.dials = {
-            knob.path: Dial(knob, config.get(knob.path), style) for knob in knobs(type(config))
+            knob.path: Dial(self._spanned(knob), config.get(knob.path), style)
+            for knob in knobs(type(config))
+            if not knob.path.startswith(plan.idle)
         }
         for dial in self.dials.values():
             dial.slider.observe(self._turned(dial), "value")
-        self.switches = {one.path: self._switch(one) for one in switches(type(config))}
+        self.switches = {
+            one.path: self._switch(one)
+            for one in switches(type(config))
+            if not one.path.startswith(plan.idle)
+        }
         self._about = W.HTML()
         self._link, self._onward, self._kept = W.HTML(), W.HTML(), W.HTML()
         self.status = W.HTML()
-        self.box = self._column()
+        self.box = self._column(first)
         self.show(config, seed, preset)
 
     # ------------------------------------------------------------------------------------ building
+    def _spanned(self, knob: Knob) -> Knob:
+        low, high = self._plan.spans.get(knob.path, (knob.low, knob.high))
+        return replace(knob, low=low, high=high)
+
     def _button(self, name: str, text: str, tooltip: str) -> Any:
         button = W.Button(description=text, tooltip=tooltip)
         button.add_class(f"lrl-{name}")
@@ -163,25 +173,30 @@ class Controls(Column):
 
         return tell
 
-    def _column(self) -> Any:
+    def _column(self, first: Sequence[Any]) -> Any:
         four = row(
             (self.buttons[name] for name in ("play", "pause", "step", "reset")), "lrl-buttons"
         )
         two = row((self.buttons["record"], self.buttons["halt"]), "lrl-pair")
-        parts = [four, self.speed, self.window, two, self._kept, heading("Scenario")]
-        parts += [self.preset, self._about, self.seed, self._link, self._onward]
-        for title, paths in GROUPS.items():
+        plan, above, below = self._plan, [self.status][: len(first)], [self.status][len(first) :]
+        parts = [*first, *above, four, self.speed, self.window, two, self._kept]
+        if self.wires is None:
+            parts += [heading("Scenario"), self.preset]
+        else:
+            parts += [heading("Where we stand"), self.wires]
+        parts += [self._about, self.seed, self._link, self._onward]
+        for title, paths in plan.groups.items():
             parts += [heading(title), *(self.dials[path].box for path in paths)]
-        main = {path for paths in GROUPS.values() for path in paths}
-        boxes: dict[str, list[Any]] = {title: [] for title in ("More settings", *FOLDS)}
+        main = {path for paths in plan.groups.values() for path in paths}
+        boxes: dict[str, list[Any]] = {title: [] for title in ("More settings", *plan.folds)}
         everything = {path: dial.box for path, dial in self.dials.items()} | self.switches
         for path, box in everything.items():
             if path not in main:
-                fold = next((name for name, of in FOLDS.items() if path.startswith(of)), None)
-                boxes[fold or "More settings"].append(box)
+                folds = (name for name, of in plan.folds.items() if path.startswith(tuple(of)))
+                boxes[next(folds, "More settings")].append(box)
         more = W.Accordion([W.VBox(each) for each in boxes.values()], titles=tuple(boxes))
         more.add_class("lrl-more")
-        column = W.VBox([*parts, more, self.status])
+        column = W.VBox([*parts, more, *below])
         column.add_class("lrl-card")
         return column
 
@@ -194,16 +209,26 @@ class Controls(Column):
             for path, box in self.switches.items():
                 assign(box, value=config.get(path))
             assign(self.seed, value=str(seed))
-            self.name(preset)
+            self.name(preset, config)
 
-    def name(self, preset: str) -> None:
-        """Say which scenario this is."""
+    def name(self, preset: str, config: SimConfig) -> None:
+        """Say which scenario this is, or whose wires."""
+        known: Any = SCENARIOS.get(preset)
+        title = known.title if known else "Settings of your own"
         with self._quietly():
-            assign(self.preset, value=preset)
-        scenario = SCENARIOS.get(preset)
-        title = scenario.title if scenario else "Settings of your own"
-        tip = escape(scenario.source if scenario else "", quote=True)
+            if self.wires is None:
+                assign(self.preset, value=preset)
+            else:
+                place = places.name_of(config)
+                assign(self.wires, value=place)
+                known, title = WIRES.get(place), places.TITLES[place]
+        tip = escape(known.source if known else "", quote=True)
         assign(self._about, value=f'<div class="lrl-note" title="{tip}">{escape(title)}</div>')
+
+    def show_speed(self, speed: float) -> None:
+        """Stand at a speed that nobody asked for."""
+        with self._quietly():
+            assign(self.speed, value=speed)
 
     def put_back(self, path: str, value: Any) -> None:
         """Return one slider or switch to what the config holds."""
@@ -214,9 +239,11 @@ class Controls(Column):
                 assign(self.switches[path], value=value)
 
     def link(self, query: str) -> None:
-        """Offer the scenario as an address, here and on the frontier’s page."""
-        text = f'<a href="?{escape(query, quote=True)}">Link to this scenario</a>'
+        """Offer the scenario as an address, here and on the frontier’s page; none where it is empty."""
+        text = f'<a href="?{escape(query, quote=True)}">Link to this scenario</a>' if query else ""
         assign(self._link, value=f'<div class="lrl-note lrl-link">{text}</div>')
+        if self.wires is not None:  # recorded markets are not swept there
+            return
         text = f'<a href="frontier.ipynb?{escape(query, quote=True)}">Sweep two of its settings</a>'
         assign(self._onward, value=f'<div class="lrl-note lrl-onward">{text}</div>')
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as W  # noqa: N812 - the name its own manual uses
@@ -46,6 +48,21 @@ AT_ONCE = 2  # of them that one frame draws: at 20 frames a second each has its 
 BINS_PER_DECADE = 24
 
 
+@dataclass(frozen=True)
+class Heading:
+    """The head of a page: a title, what it is about, and widgets between it and the key figures."""
+
+    title: str
+    text: str
+    under: tuple[Any, ...] = ()
+
+
+LIVE = Heading(
+    "Latency Risk Lab",
+    "A price moves first, a venue follows late: what is left of the edge at your latency. Simulation only.",
+)
+
+
 class Dashboard:
     """Charts and readouts, drawn from a `View`.
 
@@ -53,10 +70,15 @@ class Dashboard:
     ----------
     widgets
         The whole page, from top to bottom.
+    panels
+        What stands beside the controls, as long as nothing else is put there.
     """
 
-    def __init__(self, view: View, controls: Controls, hidden: Any) -> None:
+    def __init__(
+        self, view: View, controls: Controls, hidden: Any, heading: Heading = LIVE
+    ) -> None:
         self.view = view
+        self._heading = heading
         self.clock = Clock(view.window_s)
         self.prices = PriceChart(self.clock)
         self.divergence = DivergenceChart(self.clock)
@@ -99,12 +121,20 @@ class Dashboard:
         grid.add_class("lrl-grid")
         tape = W.VBox([self._tape])
         tape.add_class("lrl-card")
-        main = W.VBox([grid, tape])
+        self.panels = (grid, tape)
+        main = W.VBox(self.panels)
         main.add_class("lrl-main")
         body = W.Box([controls.box, main])
         body.add_class("lrl-body")
+        self._main = main
         style = W.HTML(f"<style>{theme.CSS}</style>")
-        return [style, self._head, self._kpis, body, hidden]
+        return [style, self._head, *self._heading.under, self._kpis, body, hidden]
+
+    def put(self, instead: Any | None) -> None:
+        """Show something in the place of the charts; None brings them back."""
+        shown = self.panels if instead is None else (instead,)
+        if self._main.children != shown:
+            self._main.children = shown
 
     # -------------------------------------------------------------------------------------- words
     def say(self, flow: str) -> None:
@@ -112,8 +142,8 @@ class Dashboard:
         assign(
             self._head,
             value=(
-                '<div class="lrl-head"><h1>Latency Risk Lab</h1><p>A price moves first, a venue follows late:'
-                " what is left of the edge at your latency. Simulation only.</p>"
+                f'<div class="lrl-head"><h1>{escape(self._heading.title)}</h1>'
+                f"<p>{escape(self._heading.text)}</p>"
                 f'<span class="lrl-flow lrl-num">{flow}</span></div>'
             ),
         )
@@ -170,6 +200,8 @@ class Dashboard:
         if seen.count:
             ends = (seen.p50_ms, seen.p95_ms, seen.p99_ms)
             self.latency.draw(histogram(seen), histogram(frame.exchange_latency), ends)
+        else:  # a run that has begun anew
+            self.latency.clear()
 
     def _draw_depth(self, frame: Frame, config: SimConfig, state: str) -> None:
         levels = min(LEVELS, config.venue.levels)

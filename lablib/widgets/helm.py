@@ -7,12 +7,14 @@ session records, unless the run was built on it: then it waits for the next rese
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lablib.config import SimConfig
+from lablib.config.latency import LEGS
 from lablib.errors import ConfigError, LabError, SessionError
 from lablib.kernels import tables as t
 from lablib.presets import SCENARIOS
@@ -21,9 +23,11 @@ from lablib.widgets.knobs import knobs, switches
 from lablib.widgets.shelf import QUOTA_BYTES
 
 if TYPE_CHECKING:
+    from lablib.engine import Market
     from lablib.session import Session
     from lablib.widgets.shelf import Shelf
 
+MANY = 3  # settings that are told one by one
 NEW, LIVE, WAITS, REFUSED = "new scenario", "live", "waits for the next reset", "refused"
 
 
@@ -69,6 +73,17 @@ class Helm:
         return self.config.replace(self.staged)
 
     @property
+    def scenario(self) -> SimConfig:
+        """That without what a recorded market brings along: what a person has chosen."""
+        market = self.session.market
+        if market is None:
+            return self.next_config
+        from lablib.engine import brought
+
+        base = SimConfig.preset(self.preset) if self.preset in SCENARIOS else SimConfig()
+        return self.next_config.replace({path: base.get(path) for path in brought(market)})
+
+    @property
     def fresh(self) -> bool:
         """Whether the run has not moved yet."""
         return self.session.state == "created" and not self.session.commands
@@ -76,12 +91,12 @@ class Helm:
     @property
     def query(self) -> str:
         """The address of the scenario as it would run after a reset."""
-        return permalink.write(self.next_config, self.seed, self.preset)
+        return permalink.write(self.scenario, self.seed, self.preset)
 
     @property
     def changed(self) -> bool:
         """Whether the scenario differs from its preset."""
-        return self.preset not in SCENARIOS or self.next_config != SimConfig.preset(self.preset)
+        return self.preset not in SCENARIOS or self.scenario != SimConfig.preset(self.preset)
 
     def ask(self, path: str, value: Any) -> None:
         """Remember a setting; the newest of each field counts."""
@@ -136,7 +151,7 @@ class Helm:
             assert self._shelf is not None
             self._begin_record(self._shelf, config)
         elif self.session.over:  # a record that was closed is not gone on with
-            self.session = _session(config, self.seed)
+            self.session = _session(config, self.seed, self.session.market)
         else:
             self.session.reset(config, self.seed)
         self._asked.clear()
@@ -166,7 +181,8 @@ class Helm:
         self._asked.clear()
 
     def _begin_record(self, shelf: Shelf, config: SimConfig) -> None:
-        fresh = shelf.begin(lambda path: _session(config, self.seed, path))
+        market = self.session.market
+        fresh = shelf.begin(lambda path: _session(config, self.seed, market, path))
         with suppress(SessionError):  # the one before has failed, and its record says so
             self.keep()
         self._shelf, self.session = shelf, fresh
@@ -189,31 +205,46 @@ class Helm:
         return self.session.simulation.now_ns == 0
 
 
-def _word(value: float | bool) -> str:
+def words(outcomes: Sequence[Outcome]) -> list[str]:
+    """What became of some settings, a line each; many that are in effect share one."""
+    if len(outcomes) > MANY and all(one.what in (NEW, LIVE) for one in outcomes):
+        sections = {one.path.partition(".")[0] for one in outcomes}
+        return [f"{len(outcomes)} settings of {' and '.join(sorted(sections))} changed"]
+    return [one.text for one in outcomes]
+
+
+def _word(value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
-    return f"{value:g}"
+    if isinstance(value, dict):
+        return f"{value.get('model')} law"
+    return "as order entry" if value is None else f"{value:g}"
 
 
 _LIVE = frozenset(knob.path for knob in knobs() if knob.live) | frozenset(
     switch.path for switch in switches() if switch.live
 )
+_LIVE |= {f"latency.{leg}" for leg in LEGS}  # with no slider of its own a leg is still live
 
 
-def open_session(config: SimConfig, seed: int) -> Session:
+def open_session(config: SimConfig, seed: int, market: Market | None = None) -> Session:
     """A session whose kernels are ready: what has to be compiled is compiled here."""
     from lablib.session import Session
 
-    rehearsal = Session(config, seed=seed)
+    rehearsal = Session(config, seed=seed, market=market)
     rehearsal.start()
     rehearsal.advance(t.NS_PER_S)
-    return _session(config, seed)
+    return _session(config, seed, market)
 
 
-def _session(config: SimConfig, seed: int, record: Path | None = None) -> Session:
+def _session(
+    config: SimConfig, seed: int, market: Market | None, record: Path | None = None
+) -> Session:
     from lablib.session import Session
 
-    return Session(config, seed=seed, twin=True, record=record, quota_bytes=QUOTA_BYTES)
+    return Session(
+        config, seed=seed, market=market, twin=True, record=record, quota_bytes=QUOTA_BYTES
+    )
 
 
 def scenario_of(preset_or_config: Any) -> tuple[SimConfig, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,19 +17,21 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as W  # noqa: N812 - the name its own manual uses
 
 from lablib.errors import LabError, SessionError
-from lablib.widgets import helm, permalink, readouts
+from lablib.widgets import helm, permalink, places, readouts
 from lablib.widgets.controls import CUSTOM, Controls
-from lablib.widgets.dashboard import Dashboard
+from lablib.widgets.dashboard import LIVE, Dashboard, Heading
 from lablib.widgets.flow import Flow
 from lablib.widgets.knobs import law
 from lablib.widgets.loop import Loop
 from lablib.widgets.panels import assign, family, tell_again
+from lablib.widgets.plan import RECORDED, SYNTHETIC, Plan
 from lablib.widgets.playback import Playback
 from lablib.widgets.shelf import Shelf
 from lablib.widgets.tempo import Tempo
 from lablib.widgets.view import View
 
 if TYPE_CHECKING:
+    from lablib.engine import Market
     from lablib.session import Session
 
 WORDS_S = 0.25  # between two readouts of how the frames flow
@@ -55,7 +57,18 @@ class LiveLab(W.VBox):  # type: ignore[misc]
         The column of controls.
     """
 
-    def __init__(self, scene: permalink.Scene, *, autoplay: bool) -> None:
+    _spare: tuple[Any, ...] = ()  # widgets that are not always on the page
+
+    def __init__(
+        self,
+        scene: permalink.Scene,
+        *,
+        autoplay: bool,
+        market: Market | None = None,
+        plan: Plan = SYNTHETIC,
+        heading: Heading = LIVE,
+        first: Sequence[Any] = (),
+    ) -> None:
         super().__init__()
         _take_over(self)
         self.add_class("lrl")
@@ -67,25 +80,32 @@ class LiveLab(W.VBox):  # type: ignore[misc]
         self._tempo = Tempo()
         self._told = 0.0
         self.view = View(window_s=self._tempo.window_s)
-        self.controls = Controls(scene.config, scene.seed, scene.preset, self._asked)
+        self.controls = Controls(scene.config, scene.seed, scene.preset, self._asked, plan, first)
         self._flow = Flow(self._loop.call)
         self._playback = Playback(
             self._loop, self._flow, runs=lambda: self._runs, turn=self._turn, ended=self._ended
         )
-        self._dashboard = Dashboard(self.view, self.controls, self._flow.widget)
+        self._dashboard = Dashboard(self.view, self.controls, self._flow.widget, heading)
         self.children = tuple(self._dashboard.widgets)
         self.controls.show_life("starting", halted=False)
-        if self._loop.runs and not _testing():
-            self._loop.spawn(self._open(scene, autoplay))
-        else:
-            self._begin(scene, helm.open_session(scene.config, scene.seed))
+        self._start(scene, market, autoplay)
 
     # ------------------------------------------------------------------------------------- opening
-    async def _open(self, scene: permalink.Scene, autoplay: bool) -> None:
+    def _start(self, scene: permalink.Scene, market: Market | None, autoplay: bool) -> None:
+        if self._loop.runs and not _testing():
+            self._loop.spawn(self._open(scene, market, autoplay))
+        else:
+            self._begin(scene, helm.open_session(scene.config, scene.seed, market))
+
+    async def _open(self, scene: permalink.Scene, market: Market | None, autoplay: bool) -> None:
         self._say(STARTING)
-        session = await self._loop.aside(helm.open_session, scene.config, scene.seed)
+        session = await self._loop.aside(helm.open_session, scene.config, scene.seed, market)
         await self._flow.watched(GREETING_S)
         self._begin(scene, session)
+        await self._greet(autoplay)
+
+    async def _greet(self, autoplay: bool) -> None:
+        """Once a page stands, tell it what it may have missed while it was built, and play."""
         if await self._flow.watched(FIRST_LOOK_S):
             tell_again(self, but=self._flow.answer)
             if autoplay:
@@ -97,8 +117,9 @@ class LiveLab(W.VBox):  # type: ignore[misc]
         self._helm = helm.Helm(session, scene.preset, scene.seed)
         self._say(*scene.complaints, bad=True)
         self._show_scenario()
-        for path, value in self._early.items():
-            self.set(path, value)
+        if self._early:
+            self._wish(self._early)
+            self._early = {}
         self._redraw()
 
     @property
@@ -152,14 +173,23 @@ class LiveLab(W.VBox):  # type: ignore[misc]
 
     def set(self, path: str, value: Any) -> None:
         """Change a dotted config field of the running market."""
+        self._wish({path: value})
+
+    def _wish(self, changes: Mapping[str, Any]) -> None:
         if self._helm is None:
-            self._early[path] = value
+            self._early.update(changes)
             return
-        self._helm.ask(path, value)
+        for path, value in changes.items():
+            self._helm.ask(path, value)
         self._playback.wake()
         if not self._runs:  # otherwise the next frame takes it along
             self._apply()
             self._redraw()
+
+    def wire(self, place: str) -> None:
+        """Take every delay from a named place or link, or "none"; a running market takes it too."""
+        if place != places.OWN:
+            self._wish(places.changes(place))
 
     def sow(self, word: str | int) -> None:
         """Give the next run a seed."""
@@ -217,8 +247,8 @@ class LiveLab(W.VBox):  # type: ignore[misc]
                 dial.settle(helm.WAITS if outcome.what == helm.WAITS else law(outcome.value))
         if outcomes:
             bad = any(outcome.what == helm.REFUSED for outcome in outcomes)
-            self._say(*(outcome.text for outcome in outcomes), bad=bad)
-            self._show_scenario(dials=False)
+            self._say(*helm.words(outcomes), bad=bad)
+            self._show_scenario(dials=any(isinstance(one.value, dict | None) for one in outcomes))
 
     def _turn(self) -> None:
         self._apply()
@@ -237,6 +267,8 @@ class LiveLab(W.VBox):  # type: ignore[misc]
         self.pause()
         if unseen:
             self._say("Paused, as nobody was watching.")
+        elif self.session.state == "finished" and self.session.market is not None:
+            self._say(readouts.verdict(self.session.frame, self.session.config))
 
     def _failed(self, error: BaseException) -> None:
         self._say(f"{type(error).__name__}: {error}", bad=True)
@@ -271,9 +303,14 @@ class LiveLab(W.VBox):  # type: ignore[misc]
         if dials:
             self.controls.show(ready.next_config, ready.seed, name)
         else:
-            self.controls.name(name)
+            self.controls.name(name, ready.next_config)
         if _served():
-            self.controls.link(ready.query)
+            self.controls.link(self._query)
+
+    @property
+    def _query(self) -> str:
+        """The address of what is shown, empty where none leads back to it."""
+        return self._ready.query
 
     def _say(self, *lines: str, bad: bool = False) -> None:
         assign(self.controls.status, value=readouts.status(lines, bad=bad))
@@ -291,8 +328,8 @@ class LiveLab(W.VBox):  # type: ignore[misc]
                 self._tempo.choose(name, value)
                 if not self._runs:
                     self._redraw()
-            elif name in ("preset", "seed"):
-                {"preset": self.choose, "seed": self.sow}[name](value)
+            elif name in ("preset", "seed", "wires"):
+                {"preset": self.choose, "seed": self.sow, "wires": self.wire}[name](value)
             else:
                 getattr(self, name)()
         except LabError as error:
@@ -318,13 +355,13 @@ class LiveLab(W.VBox):  # type: ignore[misc]
             with suppress(LabError):  # nobody is left to be told
                 self._helm.keep()
         self._flow.close()
-        for widget in family(self):
+        for widget in family((self, *self._dashboard.panels, *self._spare)):
             if widget is not self:
                 widget.close()
         super().close()
 
 
-def live_lab(config: Any = None, seed: int = 7) -> LiveLab:
+def live_lab(config: Any = None, seed: int = 7, market: Market | None = None) -> LiveLab:
     """The live lab, ready to be shown.
 
     Parameters
@@ -333,6 +370,8 @@ def live_lab(config: Any = None, seed: int = 7) -> LiveLab:
         A `SimConfig`, a partial dict, a preset's name, or None for the classroom.
     seed
         Of the market's chance.
+    market
+        A recorded market to play on, as `lablib.load_pair` gives it; without one it is synthetic.
 
     Notes
     -----
@@ -341,7 +380,9 @@ def live_lab(config: Any = None, seed: int = 7) -> LiveLab:
     """
     base, preset = helm.scenario_of(config)
     scene = permalink.read(os.environ.get("QUERY_STRING", ""), base, seed, preset)
-    return LiveLab(scene, autoplay=not _testing() and scene.play is not False)
+    autoplay = not _testing() and scene.play is not False
+    plan = SYNTHETIC if market is None else RECORDED
+    return LiveLab(scene, autoplay=autoplay, market=market, plan=plan)
 
 
 def _take_over(lab: LiveLab) -> None:

@@ -1,4 +1,4 @@
-"""A scenario in an address: `?preset=cloud&seed=3&latency.order_entry_ms=20`.
+"""A scenario in an address: `?preset=cloud&wires=retail&seed=3&strategy.threshold=0.001`.
 
 What a visitor writes there is checked like everything else. A number out of range is brought to the
 nearest end of its slider; anything else that cannot be used is left out. Both are reported.
@@ -15,6 +15,7 @@ from lablib.config import SimConfig
 from lablib.errors import ConfigError
 from lablib.measured import no_files
 from lablib.presets import SCENARIOS
+from lablib.widgets import places
 from lablib.widgets.knobs import knobs
 
 SEED_END = 1 << 64
@@ -53,6 +54,8 @@ def read(query: str, config: SimConfig, seed: int, preset: str) -> Scene:
         scene.preset, scene.config = name, SimConfig.preset(name)
     elif name is not None:
         scene.complaints.append(f"preset: no preset {name!r}; there are {', '.join(SCENARIOS)}")
+    if "wires" in words:
+        _read_wires(scene, words.pop("wires"))
     if "play" in words:
         scene.play = words.pop("play") not in ("0", "false", "no")
     if "seed" in words:
@@ -79,6 +82,13 @@ def seed_of(word: str) -> int:
 def _read_seed(scene: Scene, word: str) -> None:
     try:
         scene.seed = seed_of(word)
+    except ConfigError as error:
+        scene.complaints.append(str(error))
+
+
+def _read_wires(scene: Scene, word: str) -> None:
+    try:
+        scene.config = scene.config.replace(places.changes(word))
     except ConfigError as error:
         scene.complaints.append(str(error))
 
@@ -113,9 +123,16 @@ def _bring_in(scene: Scene, path: str, value: Any) -> bool:
 
 
 def write(config: SimConfig, seed: int, preset: str) -> str:
-    """The query string that leads back to a scenario: its preset, its seed and what differs from the preset."""
+    """The query string that leads back to a scenario: its preset, its seed and what differs from the preset.
+
+    Delays that are those of a named place are named: spelled out they may be longer than an address.
+    """
     base = SimConfig.preset(preset) if preset in SCENARIOS else SimConfig()
     words = [("preset", preset)] if preset in SCENARIOS else []
+    place = places.name_of(config)
+    if place not in (places.OWN, places.name_of(base)):
+        base = base.replace(places.changes(place))
+        words.append(("wires", place))
     words.append(("seed", str(seed)))
     words += _differences(base.model_dump(mode="json"), config.model_dump(mode="json"), "")
     return urlencode(words)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lablib.kernels import tables as t
 
 if TYPE_CHECKING:
+    from lablib.config import SimConfig
     from lablib.frame import Frame
 
 LINES = 8  # of the event tape that are shown
@@ -125,6 +126,16 @@ def kpis(frame: Frame, start: float, state: str) -> str:
         last,
     ]
     return f'<div class="lrl-kpis lrl-num">{"".join(tiles)}</div>'
+
+
+def verdict(frame: Frame, config: SimConfig) -> str:
+    """What came of a recording that has been played to its end, in a sentence."""
+    pnl = frame.equity - config.account.starting_cash
+    text = f"The recording has ended: P&L {signed(pnl)} after {frame.fees:,.2f} of fees"
+    if frame.twin is not None:
+        ghost = frame.twin.equity - config.account.starting_cash
+        text += f"; without latency it would be {signed(ghost)}"
+    return f"{text}. Reset plays it again."
 
 
 def _latency(frame: Frame) -> tuple[str, str]:

@@ -69,6 +69,12 @@ class LatencyChart(Panel):
             "latency", "Latency", legend, (self.x_axis, y_axis), (self.lines, self.marks)
         )
 
+    def clear(self) -> None:
+        """Show that there is nothing yet."""
+        blank, three = ended(np.full((2, 2 * BINS + 2), np.nan)), ended(np.full((3, 2), np.nan))
+        assign(self.lines, x=blank, y=blank)
+        assign(self.marks, x=three, y=three)
+
     def draw(
         self,
         end_to_end: tuple[Floats, Counts],

@@ -98,9 +98,9 @@ def _words(process: psutil.Process) -> list[str]:
 
 
 @contextmanager
-def served(log: Path) -> Iterator[Server]:
+def served(log: Path, *options: str) -> Iterator[Server]:
     """A server on a free port, stopped at the end."""
-    command = [sys.executable, "-m", "lablib", "serve", "--port", "0", "--no-browser"]
+    command = [sys.executable, "-m", "lablib", "serve", "--port", "0", "--no-browser", *options]
     env = {**os.environ, "JUPYTER_TOKEN": "opensesame"}
     env.pop("NOTEBOOK_TEST", None)
     with (

@@ -524,8 +524,9 @@ JUNK = [
 ]
 
 
-def test_8_no_nonsense_in_a_widget_breaks_a_kernel_or_is_echoed_as_a_traceback(any_shell):
-    page = any_shell.ask(PAGE).raw.decode()
+@pytest.mark.parametrize("app", ["live", "recorded"])
+def test_8_no_nonsense_in_a_widget_breaks_a_kernel_or_is_echoed_as_a_traceback(any_shell, app):
+    page = any_shell.ask(PAGE.replace("live", app)).raw.decode()
     asked = [("comm_info_request", {"target_name": "jupyter.widget"})]
     answers = converse(any_shell, page, asked)
     (info,) = [one for one in answers if one["header"]["msg_type"] == "comm_info_reply"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from dataclasses import FrozenInstanceError
 from pathlib import Path
@@ -22,6 +23,7 @@ from lablib.kernels.tables import (
     TAPE_EVENT,
     TRADE,
 )
+from lablib.tape.readers.text import exceeds
 from lablib.tape.recorded import Market, load, load_pair
 
 SECOND = 1_000_000_000
@@ -303,3 +305,26 @@ def test_an_unknown_choice_is_refused(tmp_path: Path) -> None:
         load_pair(leader, follower, basis="ewma")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="'raise' or 'skip', not 'drop'"):
         load_pair(leader, follower, on_bad="drop")  # type: ignore[arg-type]
+
+
+def test_recordings_longer_than_a_month_are_refused_before_they_are_sampled(tmp_path: Path) -> None:
+    leader, follower = recording("usdm", steps=20), recording("coinm", steps=20)
+    for one in (leader, follower):
+        at = one.find("bookTicker", 15)
+        for line in range(at, len(one.lines)):
+            stamp, _, rest = one.lines[line].partition(" ")
+            one.lines[line] = f"{int(stamp) + 40 * 86_400 * 10**9} {rest}"
+    files = (leader.write(tmp_path / "leader.gz"), follower.write(tmp_path / "follower.gz"))
+    with pytest.raises(DataError, match=r"leader\.gz have 40 days in common, the most is 31"):
+        load_pair(*files)
+
+
+def test_how_large_a_file_is_unpacked_is_told_without_unpacking_it() -> None:
+    plain = b"0123456789" * 1_000
+    packed = gzip.compress(plain[:6_000]) + gzip.compress(plain[6_000:]) + b"\0\0"
+    for data in (plain, packed):
+        assert not exceeds(data, 10_000)
+        assert exceeds(data, 9_999)
+    assert not exceeds(packed[:-20], 10_000)  # torn: whoever reads it says so
+    assert not exceeds(b"\x1f\x8bnonsense", 10)
+    assert exceeds(gzip.compress(b"") * 2_000, 10)

@@ -8,8 +8,9 @@ from pydantic import BaseModel
 from lablib.config import SimConfig
 from lablib.delays import Lognormal, Uniform
 from lablib.presets import SCENARIOS
-from lablib.widgets.controls import CUSTOM, FOLDS, GROUPS, Controls
+from lablib.widgets.controls import CUSTOM, Controls
 from lablib.widgets.knobs import knobs, law, switches, typical
+from lablib.widgets.plan import FOLDS, GROUPS
 
 ALL = {knob.path: knob for knob in knobs()}
 SWITCHES = {switch.path: switch for switch in switches()}
@@ -250,7 +251,7 @@ def test_only_what_can_be_done_now_is_offered(controls, state, able):
 
 
 def test_a_scenario_is_described_and_settings_of_ones_own_are_called_so(controls):
-    controls.name("late_brakes")
+    controls.name("late_brakes", SimConfig.preset("late_brakes"))
     assert SCENARIOS["late_brakes"].title in controls._about.value
-    controls.name(CUSTOM)
+    controls.name(CUSTOM, SimConfig())
     assert "of your own" in controls._about.value

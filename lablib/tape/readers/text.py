@@ -25,6 +25,7 @@ Ints = NDArray[np.int64]
 GZIP = b"\x1f\x8b"
 _GZIP_WBITS = 31  # zlib's word for "with a gzip header"
 _CHUNK = 1 << 20
+_MOST_MEMBERS = 1_000  # of a gzip that somebody hands in
 
 # Twelve digits before the point leave room for six behind it in an int64; `decimals` checks the sum.
 _DECIMAL = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,12})?")
@@ -91,6 +92,31 @@ def inflate(data: bytes) -> tuple[bytes, str]:
         else:
             return b"".join(parts), "truncated gzip: it ends before its end-of-stream mark"
     return b"".join(parts), ""
+
+
+def exceeds(data: bytes, most: int) -> bool:
+    """Whether a gzip (or plain) file is larger than `most` bytes unpacked, told without unpacking more.
+
+    One of very many pieces counts as such too: each of them costs time, however small it is.
+    """
+    if not data.startswith(GZIP):
+        return len(data) > most
+    seen = 0
+    for _ in range(_MOST_MEMBERS):
+        member = zlib.decompressobj(wbits=_GZIP_WBITS)
+        rest = data
+        while rest and not member.eof:
+            try:
+                seen += len(member.decompress(rest, _CHUNK))
+            except zlib.error:  # whoever reads it will say so
+                return False
+            if seen > most:
+                return True
+            rest = member.unconsumed_tail
+        data = member.unused_data.lstrip(b"\0")
+        if not data:
+            return False
+    return True
 
 
 def lines_of(data: bytes, refusals: Refusals) -> list[str]:
