@@ -56,7 +56,10 @@ class Limits:
         """Why a drill does not pass, in plain words; nothing where it does."""
         halt = drill.halt
         if drill.what.prompt == BEFORE:
-            return [] if halt.refused or halt.t_ns != NEVER else ["nothing held the orders back"]
+            if not halt.refused:
+                return ["nothing held the orders back"]
+            through = f"{halt.slipped:,} orders left before one was held back"
+            return [through] if halt.slipped else []
         if drill.what.prompt == AT_LIMIT and drill.due_ns == NEVER:
             return []  # no limit was crossed: there was nothing to stop
         found = []

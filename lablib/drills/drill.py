@@ -158,7 +158,7 @@ def drill(
     slide_bps_s
         How fast the market goes against what we hold while the fault lasts (bps a second).
     lasts, settle
-        How long the fault lasts, and how long the run goes on after it.
+        How long the fault lasts, and how long the run goes on after it (where something may be held).
 
     Raises
     ------
@@ -177,7 +177,8 @@ def drill(
     config = desk() if config is None else as_config(config)
     begin_ns, side = _moment(what, config, seed)
     commands = _commands(what, config, begin_ns, -side, size, slide_bps_s, lasts_ns)
-    until_ns = begin_ns + lasts_ns + settle_ns
+    # Where a check stands before every order there is nothing to settle: the desk would just trade on.
+    until_ns = begin_ns + lasts_ns + (settle_ns if what.prompt != BEFORE else 0)
     run = played(Simulation(config, seed=seed, commands=commands), until_ns)
     halt = halt_of(run.orders, run.fills, run.risk_events, begin_ns)
     due_ns = begin_ns if what.prompt == AT_ONCE else NEVER

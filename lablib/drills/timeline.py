@@ -32,6 +32,8 @@ class Halt:
         The first risk event from the given moment on; value and limit as `tables.RISK_EVENT` has them.
     refused_ns, refused, refused_for
         The first order that our own checks held back since then, how many they were, and why the first was.
+    slipped
+        Opening orders that left since then before the first was held back; all of them where none was.
     in_flight, in_flight_lots
         Orders that had left us and that the venue had not met yet when the switch latched; all zero without.
     fills_after, lots_after
@@ -57,6 +59,7 @@ class Halt:
     refused_ns: int = NEVER
     refused: int = 0
     refused_for: int = t.OK
+    slipped: int = 0
     in_flight: int = 0
     in_flight_lots: int = 0
     fills_after: int = 0
@@ -128,16 +131,15 @@ def _last(times: np.ndarray) -> int:
 
 
 def _refusals(orders: np.ndarray, since_ns: int) -> dict[str, int]:
-    held_back = orders[
-        (orders["status"] == t.REJECTED)
-        & np.isin(orders["reason"], CHECKS)
-        & (orders["created_at"] >= since_ns)
-    ]
+    recent = orders[orders["created_at"] >= since_ns]
+    held_back = recent[(recent["status"] == t.REJECTED) & np.isin(recent["reason"], CHECKS)]
+    entries = recent[(recent["status"] != t.REJECTED) & (recent["is_exit"] == 0)]
     if not held_back.size:
-        return {}
+        return {"slipped": entries.size}
     first = held_back[np.argmin(held_back["created_at"])]
     return {
         "refused_ns": int(first["created_at"]),
         "refused": held_back.size,
         "refused_for": int(first["reason"]),
+        "slipped": int((entries["created_at"] < first["created_at"]).sum()),
     }

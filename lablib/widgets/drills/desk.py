@@ -45,7 +45,7 @@ DIALS = {
 }
 # label, unit, least, most, where it stands at first, what it does
 SIZES = {
-    "slide": ("Market falls by", "bps/s", 0.0, 200.0, 40.0,
+    "slide": ("Market against you", "bps/s", 0.0, 200.0, 40.0,
               "How fast the market goes against you while the fault lasts; 1 bps is a hundredth of a percent"),
     "lasts": ("The fault lasts", "s", 0.5, 5.0, 2.0, "How long it takes until the fault is repaired"),
     "price_jump": ("The jump", "bps", 0.0, 200.0, FAULTS["price_jump"].size,

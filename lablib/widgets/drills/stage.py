@@ -42,10 +42,12 @@ class Span(Clock):
         step = next((step for step in (0.1, 0.2, 0.5, 1.0, 2.0) if length <= 7 * step), 5.0)
         first = int(np.ceil((begin_s - fault_s) / step + 1e-9))
         seconds = np.arange(first, int((end_s - fault_s) / step) + 1) * step
-        places = (fault_s + seconds - end_s) / length
+        places = np.round((fault_s + seconds - end_s) / length, 9) + 0.0
         names = [f"{at:+.3g} s" if round(at, 6) else "fault" for at in seconds]
         # The labels go first: ticks that move take along those they find.
-        labels = {str(float(at)): name.replace("-", "−") for at, name in zip(places, names, strict=True)}  # fmt: skip
+        # A browser writes the number 0.0 as "0", and any other as Python does.
+        keys = [f"{at:.0f}" if at == round(at) else str(at) for at in places.tolist()]
+        labels = {key: name.replace("-", "−") for key, name in zip(keys, names, strict=True)}
         assign(self.axis, tick_labels=labels)
         assign(self.axis, tick_values=places)
 
@@ -90,18 +92,19 @@ class Stage:
         self.clear()
 
     def _page(self, column: Any, hidden: Any) -> list[Any]:
-        grid = W.Box([panel.box for panel in (self.prices, self.equity, self.position)])
-        grid.add_class("lrl-grid")
+        self._grid = W.Box([panel.box for panel in (self.prices, self.equity, self.position)])
+        self._grid.add_class("lrl-grid")
         keys = key("the fault begins", theme.ORANGE) + key("the switch latches", theme.ALARM)
-        legend = W.HTML(f'<div class="lrl-key">Upright lines: {keys}</div>')
-        story = W.VBox([self._take, legend, self._steps])
+        self._legend = W.HTML(f'<div class="lrl-key">Upright lines: {keys}</div>')
+        story = W.VBox([self._take, self._steps])
         cards = W.VBox([self._card])
         for card in (story, cards):
             card.add_class("lrl-card")
         story.add_class("lrl-story")
-        main = W.VBox([grid, story, cards])
-        main.add_class("lrl-main")
-        body = W.Box([column, main])
+        self._story, self._cards = story, cards
+        self._main = W.VBox([story, cards])
+        self._main.add_class("lrl-main")
+        body = W.Box([column, self._main])
         body.add_class("lrl-body")
         links = '<a href="live.ipynb">Live lab</a> <a href="replay.ipynb">Replay</a>'
         nav = f"<nav>{links}</nav>" if "QUERY_STRING" in os.environ else ""
@@ -115,14 +118,16 @@ class Stage:
     def clear(self) -> None:
         """Show that nothing has been run yet."""
         assign(self._kpis, value=words.tiles(None, 0, over=False))
-        assign(self._take, value=f'<div class="lrl-take">{EMPTY}</div>')
-        assign(self._steps, value="")
-        self.span.lay_out(-1.0, 0.0, 3.0)
+        assign(self._take, value=EMPTY)
 
     def lay_out(self, drill: Drill, begin_ns: int, end_ns: int) -> None:
         """Make room for a drill from one moment to another."""
         self.span.lay_out(begin_ns * NS, drill.begin_ns * NS, end_ns * NS)
         assign(self._take, value=f'<div class="lrl-take">{RUNNING}</div>')
+        # Charts join the page only with something to show: an empty one says nothing.
+        if self._grid not in self._main.children:
+            self._main.children = (self._grid, self._story, self._cards)
+            self._story.children = (self._take, self._legend, self._steps)
 
     def draw(self, drill: Drill, view: View, config: SimConfig, *, over: bool) -> None:
         """Show the view's newest moment: lines always, words a few times a second."""
@@ -181,10 +186,21 @@ def _until(rows: NDArray[Any], now_s: float, end_s: float, window_s: float) -> N
     return rows
 
 
-EMPTY = (
-    "Choose a drill on the left. It plays live, and the line you take home stands here: how late your kill"
-    " switch was, and what that cost."
-)
+EMPTY = """
+<div class="lrl-take"><b>Choose a drill on the left.</b> Something breaks while money is at work, and you watch what
+stops the loss.</div>
+<ol class="lrl-how-to">
+<li>A market runs, and a desk trades in it, three times its equity. The fault begins at a bad moment: while a
+position is held, or as an order is about to leave. Meanwhile the market goes against you.</li>
+<li>Line by line you see what happened and when: the fault, the control that notices, the <b>kill switch</b> that
+latches (from then on no new order leaves), the orders that were already on their way and still trade, the last
+trade. Beside each line stands what had been made or lost by then.</li>
+<li>Beside it the same market runs once more, with a switch that is pulled as soon as there is reason to and with no
+delay on any wire. The difference is what <b>your lateness</b> costs. One market may be luck: “On 20 other markets”
+tells.</li>
+<li>Each drill is a line on the score card, passed or failed by the marks you set under “What still passes”; the card
+can be saved as a table. The sliders say how late you are, and where your limits stand.</li></ol>
+"""
 RUNNING = (
     "It plays. The switch you have, and beside it the same run with a switch that is never late."
 )
@@ -195,9 +211,14 @@ CSS = f"""
   line-height: 25px; }}
 .lrl .lrl-catalogue button.lrl-chosen-drill {{ background: {theme.BLUE}; border-color: {theme.BLUE};
   color: #fff; opacity: 1; }}
+.lrl .lrl-catalogue button.lrl-chosen-drill:hover:not(:disabled) {{ color: #fff; background: #0f55a8; }}
+.lrl-how-to {{ margin: 2px 0 6px; padding-left: 22px; max-width: 900px; line-height: 1.5; color: {theme.SLATE}; }}
+.lrl-how-to li {{ margin: 6px 0; }}
+.lrl-how-to b {{ color: {theme.INK}; }}
+.lrl-steps td:last-child, .lrl-scores td:last-child {{ white-space: normal; }}
 .lrl-about {{ min-height: 45px; margin: 3px 0; }}
 .lrl-take {{ font-size: 15px; line-height: 1.4; padding: 0 0 4px; min-height: 42px; }}
-.lrl-take b {{ color: {theme.ALARM}; }}
+.lrl-take b {{ color: {theme.INK}; }}
 .lrl-kpi.lrl-home {{ background: {theme.INK}; color: #fff; }}
 .lrl-kpi.lrl-home .k, .lrl-kpi.lrl-home .s {{ color: #cdd8e6; }}
 .lrl-steps tr.ahead td {{ color: {theme.PALE}; }}

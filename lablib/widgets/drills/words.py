@@ -36,12 +36,6 @@ REASONS = {
     t.GROSS_EXPOSURE: "it could take the position beyond its limit",
     t.CROSSED_QUOTES: "the quotes make no sense",
 }
-SHORT = {
-    "late_ms": "Halted late, by",
-    "fills_after": "Fills after the halt",
-    "overshoot": "Lost beyond the limit",
-    "cost": "Being late cost",
-}
 
 
 def ms(value: float) -> str:
@@ -52,13 +46,32 @@ def ms(value: float) -> str:
     """
     if math.isnan(value):
         return "never"
-    digits = 0 if value >= 100 or value == round(value) else 1 if value >= 10 else 2
-    return f"{value:,.{digits}f} ms"
+    digits = 0 if value >= 100 else 1 if value >= 10 else 2
+    text = f"{value:,.{digits}f}"
+    return f"{text.rstrip('0').rstrip('.') if digits else text} ms"
 
 
 def money(value: float) -> str:
     """An amount, or a dash where there is none."""
     return "–" if math.isnan(value) else readouts.signed(value)
+
+
+def amount(value: float) -> str:
+    """A loss or a cost: no sign where it is one.
+
+    >>> amount(2_121.3), amount(-149.0)
+    ('2,121.30', '−149.00')
+    """
+    return "–" if math.isnan(value) else f"{value:,.2f}".replace("-", "−")
+
+
+def count(number: int, name: str) -> str:
+    """So many of something.
+
+    >>> count(1, "order"), count(2_000, "order")
+    ('1 order', '2,000 orders')
+    """
+    return f"{number:,} {name}" if number == 1 else f"{number:,} {name}s"
 
 
 def reason(code: int) -> str:
@@ -70,15 +83,22 @@ def reason(code: int) -> str:
 def tiles(drill: Drill | None, now_ns: int, *, over: bool) -> str:
     """The strip of key figures; what has not happened yet is left open."""
     if drill is None:
-        names = ("Noticed after", "Halted after", "Nothing held after", *list(SHORT.values())[1:])
-        blank = [readouts.tile(name, "…", "press a drill") for name in names]
+        names = ("Noticed after", "Halted after", "Nothing held after", "Fills after the halt")
+        names += ("Lost beyond the limit", "Lost since the fault", "Being late cost")
+        blank = [readouts.tile(name, "…") for name in names]
         return f'<div class="lrl-kpis lrl-num">{"".join(blank)}</div>'
     halt = drill.halt
 
     def when(value: float, at_ns: int) -> str:
         if at_ns != NEVER and at_ns <= now_ns:
             return ms(value)
-        return "never" if over else "…"
+        if not over:
+            return "…"
+        return (
+            "no need"
+            if drill.what.prompt == BEFORE and halt.refused and not halt.slipped
+            else "never"
+        )
 
     seen = min((at for at in (halt.t_ns, halt.refused_ns) if at != NEVER), default=NEVER)
     lots = f"{halt.lots_after:,} lots, nobody could stop" if halt.lots_after else "none on its way"
@@ -89,24 +109,25 @@ def tiles(drill: Drill | None, now_ns: int, *, over: bool) -> str:
         readouts.tile(
             "Nothing held after", when(drill.flat_ms, halt.flat_ns), "the last trade at the venue"
         ),
-        readouts.tile(SHORT["fills_after"], f"{halt.fills_after:,}" if over else "…", lots if over else ""),
+        readouts.tile("Fills after the halt", f"{halt.fills_after:,}" if over else "…", lots if over else ""),
         readouts.tile(
-            SHORT["overshoot"], f"{drill.overshoot:,.2f}" if over else "…", "the most there was"
+            "Lost beyond the limit", f"{drill.overshoot:,.2f}" if over else "…", "the most there was"
         ),
-        readouts.tile("Lost since the fault", money(drill.loss) if over else "…", "in currency"),
-        readouts.tile(SHORT["cost"], cost, note, "lrl-home" if over and drill.cost > 0 else ""),
+        readouts.tile("Lost since the fault", amount(drill.loss) if over else "…", "in currency, to the end"),
+        readouts.tile("Being late cost", cost, note, "lrl-home" if over and drill.cost > 0 else ""),
     ]  # fmt: skip
     return f'<div class="lrl-kpis lrl-num">{"".join(figures)}</div>'
 
 
 def _cost_tile(drill: Drill) -> tuple[str, str]:
     if drill.what.prompt == BEFORE:
-        return "0.00" if drill.halt.refused else "–", "stopped before it left"
+        stopped = drill.halt.refused and not drill.halt.slipped
+        return ("0.00", "stopped before it left") if stopped else ("–", "it was not stopped")
     if math.isnan(drill.cost):
         return "–", "no limit was crossed"
     if math.isnan(drill.late_ms):
-        return money(drill.cost), "nothing stopped it"
-    return money(drill.cost), f"{ms(drill.late_ms)} late"
+        return amount(drill.cost), "nothing stopped it"
+    return amount(drill.cost), f"in currency; {ms(drill.late_ms)} late"
 
 
 def headline(drill: Drill) -> str:
@@ -116,7 +137,10 @@ def headline(drill: Drill) -> str:
     if drill.what.prompt == BEFORE:
         text = (
             f"The check held the first wrong order back <b>{ms(drill.noticed_ms)}</b> after the fault began,"
-            f" before it left, and {halt.refused:,} in all. A check that stands before the order is never late."
+            f" before it left, and {count(halt.refused, 'order')} in all. A check that stands before the order is"
+            " never late."
+            if halt.refused and not halt.slipped
+            else f"<b>The check came too late:</b> {count(halt.slipped, 'order')} left before one was held back."
             if halt.refused
             else "<b>Nothing held the orders back.</b> The check that is meant to is off, or too wide."
         )
@@ -127,12 +151,22 @@ def headline(drill: Drill) -> str:
         )
     elif halt.t_ns == NEVER:
         text = f"<b>Nothing stopped it.</b> A switch pulled at once would have saved <b>{cost}</b>."
+    elif drill.halt.closing_ns >= drill.end_ns:
+        text = (
+            f"<b>Halting is not closing.</b> The switch latched {late} after {since}, but the closing order could"
+            f" not leave before the fault was over: {drill.loss:,.2f} lost since it began. An earlier halt would"
+            f" have changed that by {cost}."
+        )
     elif drill.cost > 0:
-        text = f"Being late by <b>{late}</b> cost <b>{cost}</b>: the switch latched so long after {since}."
-        text += " Pulled at once, with no delay on any wire, it would have saved that much."
+        text = (
+            f"<b>Your lateness of {late} cost {cost}.</b> The switch latched that long after {since}; pulled at"
+            " once, with no delay on any wire, it would have saved that much."
+        )
     else:
-        text = f"The switch latched <b>{late}</b> after {since}. Late, and lucky: the market came back, and"
-        text += f" being late earned {cost}. See what it does on other markets."
+        text = (
+            f"<b>You were {late} late, and lucky.</b> The switch latched that long after {since}, and the market"
+            f" came back meanwhile: being late earned {cost}. See what it does on other markets."
+        )
     if halt.t_ns != NEVER and halt.held_lots:
         text += f" At the end {abs(halt.held_lots):,} lots are still held."
     return f'<div class="lrl-take">{text}</div>'
@@ -150,22 +184,22 @@ def banner(drill: Drill, now_ns: int) -> str:
 def timeline(drill: Drill, now_ns: int) -> str:
     """What happened, when, and what it had cost by then; with the run without delay beside it."""
     rows = []
-    for step in drill.steps:
+    for step in drill.steps[:-1]:  # the last is the end of the run: nothing happens there
         for title, text in _told(drill, step):
             rows.append(_line(drill, step, title, text, now_ns))
     head = "".join(
         f'<th class="{side}" style="width:{width}" title="{escape(tip)}">{escape(name)}</th>'
         for name, side, width, tip in (
             ("what happened", "", "25%", ""),
-            ("after the fault", "r", "11%", "Simulated time since the fault began"),
-            ("made by then", "r", "12%", "Profit or loss since the fault began, at the venue’s prices"),
+            ("after the fault", "r", "10%", "Simulated time since the fault began"),
+            ("made by then", "r", "10%", "Profit or loss since the fault began, at the venue’s prices"),
             (
                 "no delay",
                 "r",
-                "12%",
+                "10%",
                 "The same run, its switch pulled as soon as there was reason to, no wire taking any time",
             ),
-            ("", "", "40%", ""),
+            ("", "", "45%", ""),
         )
     )  # fmt: skip
     return f'<table class="lrl-tape lrl-num lrl-steps"><tr>{head}</tr>{"".join(rows)}</table>'
@@ -197,7 +231,8 @@ def _told(drill: Drill, step: Step) -> list[tuple[str, str]]:
     if step.name == "halt":
         if never:
             return [("The control notices", "nothing noticed")]
-        left = f"{halt.in_flight:,} orders, {halt.in_flight_lots:,} lots are on their way and cannot be called back"
+        flying = count(halt.in_flight, "order")
+        left = f"on their way, beyond recall: {flying}, {count(halt.in_flight_lots, 'lot')}"
         left = left if halt.in_flight else "no order is on its way"
         return [
             ("The control notices", f"{reason(halt.reason)}: {_breach(drill)}"),
@@ -207,12 +242,11 @@ def _told(drill: Drill, step: Step) -> list[tuple[str, str]]:
         "leave": ("The closing order leaves", "to give back what is held"),
         "unstopped": (
             "The last of those on their way trades",
-            f"{halt.fills_after:,} fills after the halt, {halt.lots_after:,} lots",
+            f"{count(halt.fills_after, 'fill')} after the halt, {count(halt.lots_after, 'lot')}",
         ),
         "flat": ("The last trade: nothing is held", "the loss stops moving here"),
         "known": ("You know that it is over", "the venue’s confirmation has arrived"),
         "repair": ("The fault is over", ""),
-        "end": ("The drill ends", ""),
     }
     missing = {
         "leave": "there was nothing to close, or it could not leave",
@@ -247,12 +281,14 @@ def card(rows: np.ndarray) -> str:
     """The drills run so far, newest first."""
     lines = []
     for row in rows[::-1]:
+        failed = row["verdict"] == FAIL
         times = [ms(float(row[name])) for name in ("noticed_ms", "halted_ms", "flat_ms")]
+        if FAULTS[str(row["drill"])].prompt == BEFORE and not failed:
+            times[1:] = ["no need"] * 2
         late = "–" if math.isnan(row["late_ms"]) else ms(float(row["late_ms"]))
         numbers = [*times, f"{row['fills_after']:,}", f"{row['overshoot']:,.2f}", late]
-        numbers.append(money(float(row["cost"])))
+        numbers.append(amount(float(row["cost"])))
         cells = "".join(f'<td class="r">{escape(word)}</td>' for word in numbers)
-        failed = row["verdict"] == FAIL
         why = escape(str(row["why"]), quote=True)
         verdict = (
             f'<td title="{why}"><b class="lrl-{row["verdict"]}">{row["verdict"]}</b> {why}</td>'
@@ -282,9 +318,9 @@ def spread(fault: str, rows: np.ndarray, asked: int) -> str:
     if costs.size > 1:
         error = costs.std(ddof=1) / math.sqrt(costs.size)
         text += (
-            f" Being late cost <b>{money(float(costs.mean()))}</b> on average"
-            f" (95 % interval ± {1.96 * error:,.2f}), {money(float(costs.max()))} at worst."
+            f" Being late cost <b>{amount(float(costs.mean()))}</b> on average"
+            f" (95 % interval ± {1.96 * error:,.2f}), {amount(float(costs.max()))} at worst."
         )
     if rows.size < asked:
-        text += f" {asked - rows.size} markets had nothing to break."
+        text += f" {count(asked - rows.size, 'market')} had nothing to break."
     return f'<div class="lrl-status">{text}</div>'
