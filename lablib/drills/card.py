@@ -41,10 +41,10 @@ CARD = np.dtype(
 class Limits:
     """What a drill may come to and still pass. Times in ms, money in currency."""
 
-    late_ms: float = 1_000.0
+    late_ms: float = 500.0
     fills_after: int = 1
-    overshoot: float = 500.0
-    cost: float = 500.0
+    overshoot: float = 1_000.0
+    cost: float = 1_000.0
 
     def __post_init__(self) -> None:
         for name in self.__slots__:

@@ -91,6 +91,7 @@ class DrillsLab(W.VBox):  # type: ignore[misc]
         self.stage = Stage(self.desk.box, self._flow.widget)
         self.children = tuple(self.stage.widgets)
         self._show_card()
+        self._settle()
         if self._loop.runs and not _testing():
             self._loop.spawn(self._open())
         else:
@@ -98,7 +99,6 @@ class DrillsLab(W.VBox):  # type: ignore[misc]
 
     async def _open(self) -> None:
         self._say(STARTING)
-        self._settle()
         await self._loop.aside(_warm, self.config, self.seed)
         self._say()
         self._ready()
@@ -316,7 +316,7 @@ class DrillsLab(W.VBox):  # type: ignore[misc]
         self._playing = False
         self._loop.cancel()
         self._flow.close()
-        for widget in family(self):
+        for widget in family((self, *self.stage.parts)):
             if widget is not self:
                 widget.close()
         super().close()

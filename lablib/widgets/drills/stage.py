@@ -41,7 +41,8 @@ class Span(Clock):
         length = end_s - begin_s
         step = next((step for step in (0.1, 0.2, 0.5, 1.0, 2.0) if length <= 7 * step), 5.0)
         first = int(np.ceil((begin_s - fault_s) / step + 1e-9))
-        seconds = np.arange(first, int((end_s - fault_s) / step) + 1) * step
+        last = end_s - fault_s - 0.04 * length  # a tick at the very end would have no room
+        seconds = np.arange(first, int(last / step) + 1) * step
         places = np.round((fault_s + seconds - end_s) / length, 9) + 0.0
         names = [f"{at:+.3g} s" if round(at, 6) else "fault" for at in seconds]
         # The labels go first: ticks that move take along those they find.
@@ -114,6 +115,11 @@ class Stage:
         )
         return [W.HTML(f"<style>{theme.CSS}{CSS}</style>"), self._head, self._kpis, body, hidden]
 
+    @property
+    def parts(self) -> list[Any]:
+        """What is to be closed with the page, on it or not."""
+        return [self._grid, self._legend]
+
     # ------------------------------------------------------------------------------------- drawing
     def clear(self) -> None:
         """Show that nothing has been run yet."""
@@ -169,7 +175,7 @@ class Stage:
         gap = (
             ""
             if frame.twin is None
-            else f" · without {readouts.signed(frame.twin.equity - frame.equity)}"
+            else f" · no delay {readouts.signed(frame.twin.equity - frame.equity)}"
         )
         self.equity.say(f"{frame.equity:,.2f}{gap}")
 

@@ -206,11 +206,14 @@ def timeline(drill: Drill, now_ns: int) -> str:
 
 
 def _line(drill: Drill, step: Step, title: str, text: str, now_ns: int) -> str:
-    happened = step.t_ns != NEVER
-    at = ms((step.t_ns - drill.begin_ns) / t.NS_PER_MS) if happened else "never"
-    ahead = not happened or step.t_ns > now_ns
-    kind = "ahead" if ahead else "risk" if step.name == "halt" else ""
-    pnl, prompt = (money(value) if happened else "" for value in (step.pnl, step.prompt_pnl))
+    if step.t_ns > now_ns:
+        kind, at, pnl, prompt, text = "ahead", "…", "", "", ""
+    elif step.t_ns == NEVER:
+        kind, at, pnl, prompt = "ahead", "never", "", ""
+    else:
+        kind = "risk" if step.name == "halt" else ""
+        at = ms((step.t_ns - drill.begin_ns) / t.NS_PER_MS)
+        pnl, prompt = money(step.pnl), money(step.prompt_pnl)
     cells = "".join(f'<td class="r">{escape(word)}</td>' for word in (at, pnl, prompt))
     words = f'<td title="{escape(text, quote=True)}">{escape(text)}</td>'
     return f'<tr class="{kind}" data-step="{step.name}"><td>{escape(title)}</td>{cells}{words}</tr>'
@@ -265,15 +268,15 @@ def _breach(drill: Drill) -> str:
 
 # -------------------------------------------------------------------------------------- the card
 _HEADS = (
-    ("drill", "", "22%", ""),
-    ("noticed", "r", "8%", "From the fault to the first sign that something stands against it"),
-    ("halted", "r", "8%", "From the fault until no new order could leave"),
-    ("nothing held", "r", "9%", "From the fault to the last trade"),
-    ("fills after", "r", "8%", "Trades after the halt of orders that were already on their way"),
-    ("beyond limit", "r", "9%", "Lost beyond the limit on losses, the most there was (currency)"),
+    ("drill", "", "19%", ""),
+    ("noticed", "r", "7%", "From the fault to the first sign that something stands against it"),
+    ("halted", "r", "7%", "From the fault until no new order could leave"),
+    ("nothing held", "r", "8%", "From the fault to the last trade"),
+    ("fills after", "r", "7%", "Trades after the halt of orders that were already on their way"),
+    ("beyond limit", "r", "8%", "Lost beyond the limit on losses, the most there was (currency)"),
     ("late by", "r", "8%", "The halt, against a switch pulled as soon as there was reason to"),
-    ("late cost", "r", "9%", "What that switch, with no delay on any wire, would have saved (currency)"),
-    ("verdict", "", "19%", "Against the marks you set"),
+    ("late cost", "r", "8%", "What that switch, with no delay on any wire, would have saved (currency)"),
+    ("verdict", "", "28%", "Against the marks you set"),
 )  # fmt: skip
 
 
