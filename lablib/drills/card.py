@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from lablib.drills.drill import Drill
+from lablib.drills.exercise import Drill
 from lablib.drills.faults import AT_LIMIT, BEFORE
 from lablib.drills.timeline import NEVER
 from lablib.errors import ConfigError
@@ -88,7 +89,7 @@ def card(drills: Sequence[Drill], limits: Limits | None = None) -> np.ndarray:
         faults = limits.faults(one)
         halt = one.halt
         reason = halt.reason if halt.t_ns != NEVER else halt.refused_for
-        for name, value in {
+        values: dict[str, Any] = {
             "drill": one.fault,
             "size": one.size,
             "unit": one.what.unit,
@@ -105,6 +106,7 @@ def card(drills: Sequence[Drill], limits: Limits | None = None) -> np.ndarray:
             "cost": one.cost,
             "verdict": FAIL if faults else PASS,
             "why": "; ".join(faults),
-        }.items():
+        }
+        for name, value in values.items():
             row[name] = value
     return rows

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from lablib.drills import FAULTS, desk, drill
-from lablib.drills.drill import again
 from lablib.drills.faults import AT_LIMIT, AT_ONCE, BEFORE
+from lablib.drills.moments import again
 from lablib.drills.timeline import NEVER
 from lablib.engine import Simulation
 from lablib.errors import ConfigError

@@ -19,7 +19,7 @@ import pytest
 from traitlets import TraitError
 
 from lablib.drills import CARD, FAULTS, card, desk
-from lablib.drills.drill import again
+from lablib.drills.moments import again
 from lablib.drills.timeline import NEVER
 from lablib.errors import ConfigError
 from lablib.kernels import tables as t

@@ -20,7 +20,7 @@ import numpy as np
 
 from lablib.config import SimConfig
 from lablib.drills import FAULTS, Drill, card, desk, drill
-from lablib.drills.drill import again
+from lablib.drills.moments import again
 from lablib.drills.timeline import NEVER
 from lablib.engine import Simulation, as_config
 from lablib.errors import ConfigError, LabError
@@ -28,7 +28,7 @@ from lablib.exports import encoded
 from lablib.kernels import tables as t
 from lablib.pace import Pace
 from lablib.widgets import permalink, readouts
-from lablib.widgets.drills import words
+from lablib.widgets.drills import scores
 from lablib.widgets.drills.desk import Desk
 from lablib.widgets.drills.stage import Stage
 from lablib.widgets.flow import Flow
@@ -263,7 +263,7 @@ class DrillsLab(W.VBox):  # type: ignore[misc]
 
     def _show_spread(self, fault: str, found: list[Drill]) -> None:
         rows = card(found, self.desk.limits)
-        assign(self.desk.spread, value=words.spread(fault, rows, MARKETS))
+        assign(self.desk.spread, value=scores.spread(fault, rows, MARKETS))
 
     def _settle(self) -> None:
         """Make the controls stand where the lab stands."""

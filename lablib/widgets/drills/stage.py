@@ -17,7 +17,7 @@ from lablib.drills.timeline import NEVER
 from lablib.kernels import tables as t
 from lablib.widgets import readouts, theme
 from lablib.widgets.charts import EquityChart, PositionChart, PriceChart
-from lablib.widgets.drills import words
+from lablib.widgets.drills import scores, words
 from lablib.widgets.panels import Clock, assign, ended, f32, key, lines
 from lablib.widgets.reduce import COLUMNS
 from lablib.widgets.view import EQUITY, EXTERNAL, GHOST, MARKET, NS, PEAK, POSITION, View
@@ -181,7 +181,7 @@ class Stage:
 
     def show_card(self, rows: np.ndarray) -> None:
         """Show the drills run so far, rows of `drills.CARD`."""
-        assign(self._card, value=words.card(rows))
+        assign(self._card, value=scores.card(rows))
 
 
 def _until(rows: NDArray[Any], now_s: float, end_s: float, window_s: float) -> NDArray[Any]:
