@@ -110,6 +110,18 @@ def test_both_runs_are_one_until_a_prompt_control_would_have_acted(fault, seed):
         assert told.halt.t_ns > told.prompt_halt.t_ns
 
 
+@pytest.mark.parametrize("fault", ["stale_feed", "silent_venue", "price_jump", "late_switch"])
+@pytest.mark.parametrize("seed", SEEDS[1:])
+def test_the_prompt_control_closes_within_the_instant_or_as_what_was_on_its_way_allows(fault, seed):
+    told = drill(fault, seed=seed, slide_bps_s=40)
+    halt = told.prompt_halt
+    # An order of ours that was on the wire already is not overtaken by the one that closes.
+    sent = told.prompt.orders[told.prompt.orders["created_at"] < halt.t_ns]
+    landed = sent["received_at"].max(initial=NEVER)
+    assert halt.flat_ns == max(halt.t_ns, landed)
+    assert halt.flat_ns < told.halt.flat_ns
+
+
 @pytest.mark.parametrize("fault", [name for name, one in FAULTS.items() if one.prompt != BEFORE])
 def test_what_was_lost_is_what_the_fills_come_to(fault):
     told = drill(fault, seed=3, slide_bps_s=40)

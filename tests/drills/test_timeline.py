@@ -117,3 +117,8 @@ def test_orders_that_left_before_one_was_held_back_have_slipped_through():
     refused = order(4, 120, NEVER, status=t.REJECTED, reason=t.OPEN_ORDERS)
     assert told([*sent, refused], [], []).slipped == 2
     assert told(sent, [], []).slipped == 3
+
+
+def test_an_order_that_the_venue_met_in_the_instant_of_the_halt_came_before_it():
+    halt = told([order(1, 150, 200, 260)], [fill(1, 200, 1, 5)], [breach(200)])
+    assert (halt.in_flight, halt.fills_after, halt.last_fill_ns) == (0, 0, NEVER)

@@ -111,8 +111,10 @@ class Desk:
         self.dials: dict[str, Dial] = {}
         for group in DIALS.values():
             for path, label in group.items():
-                dial = Dial(known[path], config.get(path), style)
-                dial.slider.description = f"{label}, {known[path].unit}"
+                knob = known[path]
+                dial = Dial(knob, config.get(path), style)
+                dial.slider.description = f"{label}, {knob.unit}"
+                dial.slider.tooltip = f"{knob.help}. Takes effect at the next drill. ({path})"
                 dial.slider.observe(self._turned(dial), "value")
                 self.dials[path] = dial
         self.sizes = {name: _slider(name, style) for name in SIZES}

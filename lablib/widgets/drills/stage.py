@@ -96,7 +96,9 @@ class Stage:
         self._grid = W.Box([panel.box for panel in (self.prices, self.equity, self.position)])
         self._grid.add_class("lrl-grid")
         keys = key("the fault begins", theme.ORANGE) + key("the switch latches", theme.ALARM)
-        self._legend = W.HTML(f'<div class="lrl-key">Upright lines: {keys}</div>')
+        self._legend = W.HTML(
+            f'<div class="lrl-key">Upright lines: {keys}<span>{NOTE}</span></div>'
+        )
         story = W.VBox([self._take, self._steps])
         cards = W.VBox([self._card])
         for card in (story, cards):
@@ -207,6 +209,7 @@ tells.</li>
 <li>Each drill is a line on the score card, passed or failed by the marks you set under “What still passes”; the card
 can be saved as a table. The sliders say how late you are, and where your limits stand.</li></ol>
 """
+NOTE = "All amounts in currency. A lot is the smallest amount that trades; 1 bps is a hundredth of a percent."
 RUNNING = (
     "It plays. The switch you have, and beside it the same run with a switch that is never late."
 )
@@ -230,5 +233,6 @@ CSS = f"""
 .lrl-steps tr.ahead td {{ color: {theme.PALE}; }}
 .lrl-scores .lrl-pass {{ color: {theme.BLUE}; }}
 .lrl-scores .lrl-fail {{ color: {theme.ALARM}; }}
+.lrl-story .lrl-key span {{ margin-left: auto; }}
 .lrl-story .lrl-key {{ color: {theme.MUTED}; font-size: 11.5px; }}
 """
