@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from lablib.book import Side as Side
     from lablib.commands import Command as Command
     from lablib.config import SimConfig as SimConfig
+    from lablib.drills import Drill as Drill
+    from lablib.drills import drill as drill
     from lablib.engine import Simulation as Simulation
     from lablib.engine import simulate as simulate
     from lablib.errors import ArchiveError as ArchiveError
@@ -63,6 +65,7 @@ _ROOMS = {
     "book": "Fill OrderBook Side",
     "commands": "Command",
     "config": "SimConfig",
+    "drills": "Drill drill",
     "engine": "Simulation simulate",
     "errors": "ArchiveError ConfigError DataError LabError SessionError",
     "experiments.compare": "Comparison compare",

@@ -1,4 +1,4 @@
-"""The lab in a notebook or a browser: `live_lab()`, `frontier_lab()`, `recorded_lab()`, … is the one call.
+"""The lab in a notebook or a browser: each page is one call, such as `live_lab()` or `drills_lab()`.
 
 `waterfall(run)` and `markout_chart(run)` draw what a finished run earned, and why. Each name is loaded
 when it is first asked for: a page that watches needs no plotting library.
@@ -12,6 +12,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lablib.widgets.drills import DrillsLab as DrillsLab
+    from lablib.widgets.drills import drills_lab as drills_lab
     from lablib.widgets.frontier import FrontierLab as FrontierLab
     from lablib.widgets.frontier import frontier_lab as frontier_lab
     from lablib.widgets.live import LiveLab as LiveLab
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from lablib.widgets.waterfall import waterfall as waterfall
 
 _ROOMS = {
+    "drills": "DrillsLab drills_lab",
     "frontier": "FrontierLab frontier_lab",
     "live": "LiveLab live_lab",
     "player": "PlayerLab replay_lab",

@@ -159,9 +159,9 @@ class View:
         """Simulated time of the newest frame, seconds."""
         return self.frame.t_ns * NS if self.frame is not None else 0.0
 
-    def lines(self) -> Floats:
-        """Every field over the window, shape (fields, 2 * COLUMNS)."""
-        return columns(self._ring.rows, self.now_s, self.window_s)
+    def lines(self, until_s: float | None = None) -> Floats:
+        """Every field over the window that ends at `until_s`, or now; shape (fields, 2 * COLUMNS)."""
+        return columns(self._ring.rows, self.now_s if until_s is None else until_s, self.window_s)
 
     def parts(self, config: SimConfig) -> Floats:
         """The P&L since the start by its causes, currency: entries and exits, shape (2, PARTS)."""
@@ -172,12 +172,15 @@ class View:
         """How the mid stood to our entries and exits, bps, shape (2, HORIZONS_MS); NaN where unknown."""
         return np.stack([self._markouts.table(leg)["bps"] for leg in (0, 1)])
 
-    def fills(self, side: int) -> Floats:
+    def fills(self, side: int, until_s: float | None = None) -> Floats:
         """Where our fills of one side stand: ages as fractions of the window in [-1, 0], and prices.
+
+        The window ends at `until_s`, or now.
 
         At most `MARKS`, the newest of each stretch of time. Shape (2, n).
         """
-        return placed(self._fills.rows, self.now_s, self.window_s, side)
+        until_s = self.now_s if until_s is None else until_s
+        return placed(self._fills.rows, until_s, self.window_s, side)
 
 
 def placed(marks: Floats, now_s: float, window_s: float, side: int) -> Floats:

@@ -1,0 +1,139 @@
+"""Drills as a risk manager meets them: served, in a real Chromium, each pressed once."""
+
+from __future__ import annotations
+
+import csv
+import time
+from dataclasses import dataclass
+
+import pytest
+from browser.page import SIZE, WATCH, Page
+
+from lablib.drills import FAULTS
+
+pytestmark = [pytest.mark.browser, pytest.mark.compiled]
+
+CHARTS = ("price", "equity", "position")
+ROWS = ".lrl-scores tr[data-verdict]"
+
+
+@dataclass
+class Drills(Page):
+    """The drills in a tab."""
+
+    @classmethod
+    def at(cls, browser, server) -> Drills:
+        context = browser.new_context(viewport={"width": SIZE[0], "height": SIZE[1]})
+        page = cls(context.new_page())
+        page.listen(server.address)
+        page.tab.add_init_script(WATCH)
+        address = server.url().replace("live.ipynb", "drills.ipynb")
+        page.tab.goto(address, wait_until="commit")
+        page.tab.wait_for_selector(".lrl-drill-stale-feed:not(:disabled)", timeout=120_000)
+        return page
+
+    @property
+    def count(self) -> int:
+        """Lines of the score card."""
+        return self.tab.locator(ROWS).count()
+
+    def drill(self, fault: str) -> None:
+        """Press a drill and wait until it stands on the card."""
+        before = self.count
+        self.press(f"drill-{fault.replace('_', '-')}")
+        self.ended(before + 1)
+
+    def ended(self, count: int) -> None:
+        """Wait until the card has so many lines."""
+        wanted = f"document.querySelectorAll({ROWS!r}).length === {count}"
+        self.tab.wait_for_function(wanted, timeout=60_000)
+        time.sleep(0.3)
+
+    def fold(self, title: str) -> None:
+        """Open a fold of the column."""
+        self.tab.locator(".lrl-more .jupyter-widget-Collapse-header", has_text=title).click()
+
+
+@pytest.fixture(scope="module")
+def page(browser, server) -> Drills:
+    return Drills.at(browser, server)
+
+
+def test_it_opens_with_a_word_on_how_to_read_it_and_a_drill_plays_live(page):
+    assert "Choose a drill on the left" in page.read(".lrl-take")
+    assert page.tab.locator(".bqplot").count() == 0
+    page.press("drill-slow-wires")
+    page.tab.wait_for_selector(".lrl-equity .bqplot path.line")
+    page.tab.locator(".lrl-banner").wait_for(state="visible")
+    assert page.read(".lrl-steps tr[data-step=known] td:nth-child(2)") == "…"
+    early = {chart: page.picture(chart) for chart in CHARTS}
+    page.ended(1)
+    late = {chart: page.picture(chart) for chart in CHARTS}
+    assert {chart for chart in CHARTS if early[chart] != late[chart]} == set(CHARTS)
+    assert page.read(".lrl-take").startswith("Your lateness of 300 ms cost")
+
+
+def test_every_drill_can_be_pressed_and_fills_the_timeline_and_the_card(page):
+    page.choose("speed", "all at once")
+    for fault, what in FAULTS.items():
+        page.drill(fault)
+        assert what.title in page.read(f"{ROWS} td")
+        assert page.read(".lrl-steps tr[data-step=fault] td:last-child") == what.title
+        times = page.tab.locator(".lrl-steps td:nth-child(2)").all_inner_texts()
+        assert len(times) >= 3
+        assert "…" not in times
+        assert "…" not in page.read(".lrl-kpis")
+        assert page.tab.locator(".lrl-chosen-drill").inner_text() == what.title
+        assert page.tab.locator(".lrl-status.bad").count() == 0
+    assert page.count == 1 + len(FAULTS)
+
+
+def test_a_later_switch_costs_more_and_the_page_says_how_late(page):
+    cost = []
+    page.fold("The market and the fault")
+    for presses in (0, 40):
+        page.tab.locator(".lrl-size-late-switch .noUi-handle").focus()
+        for _ in range(presses):
+            page.tab.keyboard.press("ArrowRight")
+        page.drill("late_switch")
+        words = page.read(".lrl-take").split()
+        cost.append((float(words[3]), float(words[6].rstrip(".").replace(",", ""))))
+    (late, paid), (later, more) = cost
+    assert late == 270
+    assert later > late
+    assert more > paid
+
+
+def test_a_mark_that_moves_judges_the_card_anew(page):
+    page.fold("What still passes")
+    before = page.tab.locator(f"{ROWS}[data-verdict=pass]").count()
+    for name in ("late-ms", "fills-after", "overshoot", "cost"):
+        field = page.tab.locator(f".lrl-mark-{name} input")
+        field.fill("1000000")
+        field.press("Enter")
+    page.tab.wait_for_function(
+        f"document.querySelectorAll({(ROWS + '[data-verdict=fail]')!r}).length === 0"
+    )
+    assert page.tab.locator(f"{ROWS}[data-verdict=pass]").count() > before
+
+
+def test_luck_is_told_from_lateness_on_other_markets(page):
+    page.press("many")
+    page.tab.wait_for_function("document.body.innerText.includes('on average')", timeout=60_000)
+    assert "other markets" in page.read(".lrl-status")
+
+
+def test_the_card_can_be_saved(page):
+    with page.tab.expect_download() as download:
+        page.press("get")
+    assert download.value.suggested_filename == "drills.csv"
+    with open(download.value.path(), newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == page.count
+    assert {row["drill"] for row in rows} == set(FAULTS)
+    assert {row["verdict"] for row in rows} == {"pass"}
+
+
+def test_no_error_was_logged_and_nothing_was_asked_of_another_host(page):
+    assert page.errors == []
+    assert page.foreign == set()
