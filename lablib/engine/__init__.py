@@ -6,7 +6,7 @@ four give the same bytes.
 
 from lablib.engine.checkpoint import Checkpoint
 from lablib.engine.frames import simulate
-from lablib.engine.inputs import Market, Strategy, as_config, fitted, span_ns
+from lablib.engine.inputs import Market, Strategy, as_config, brought, fitted, span_ns
 from lablib.engine.rows import TABLES, open_orders
 from lablib.engine.simulation import Simulation
 from lablib.engine.supply import lent
@@ -18,6 +18,7 @@ __all__ = [
     "Simulation",
     "Strategy",
     "as_config",
+    "brought",
     "fitted",
     "lent",
     "open_orders",

@@ -78,7 +78,7 @@ class Helm:
         market = self.session.market
         if market is None:
             return self.next_config
-        from lablib.engine.inputs import brought
+        from lablib.engine import brought
 
         base = SimConfig.preset(self.preset) if self.preset in SCENARIOS else SimConfig()
         return self.next_config.replace({path: base.get(path) for path in brought(market)})
