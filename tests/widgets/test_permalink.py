@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from lablib.config import SimConfig
 from lablib.errors import ConfigError
-from lablib.presets import SCENARIOS
-from lablib.widgets import permalink
+from lablib.presets import SCENARIOS, WIRES
+from lablib.widgets import permalink, places
 
 
 def read(query):
@@ -104,3 +104,22 @@ def test_a_seed_is_a_whole_number_in_range(word):
 
 def test_a_seed_may_be_as_large_as_the_engine_takes():
     assert permalink.seed_of(f" {(1 << 64) - 1} ") == (1 << 64) - 1
+
+
+@pytest.mark.parametrize("place", [places.NONE, *WIRES])
+def test_wires_of_a_named_place_travel_by_their_name(place):
+    config = SimConfig.preset("stress").replace(places.changes(place))
+    query = permalink.write(config, 7, "stress")
+    assert f"wires={place}" in query
+    assert len(query) < 100
+    scene = permalink.read(query, SimConfig(), 0, "classroom")
+    assert scene.complaints == []
+    assert scene.config == config
+    assert places.name_of(scene.config) == place
+
+
+def test_wires_that_are_those_of_the_preset_are_not_named_and_unknown_ones_are_left_out():
+    assert "wires" not in permalink.write(SimConfig.preset("cloud"), 7, "cloud")
+    scene = permalink.read("wires=moon", SimConfig(), 0, "classroom")
+    assert "no wires 'moon'" in scene.complaints[0]
+    assert scene.config == SimConfig()
