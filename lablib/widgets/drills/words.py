@@ -260,4 +260,6 @@ def _told(drill: Drill, step: Step) -> list[tuple[str, str]]:
 
 def _breach(drill: Drill) -> str:
     unit, digits = _BREACH_UNITS.get(drill.halt.reason, ("", 2))
-    return f"{drill.halt.value:,.{digits}f} {unit} against {drill.halt.limit:,.{digits}f} allowed"
+    known = "as far as it knows, " if unit == "lost" else ""
+    told = f"{drill.halt.value:,.{digits}f} {unit} against {drill.halt.limit:,.{digits}f} allowed"
+    return known + told
