@@ -223,7 +223,11 @@ def _told(drill: Drill, step: Step) -> list[tuple[str, str]]:
     if step.name == "fault":
         return [("The fault begins", what.title)]
     if step.name == "limit":
-        told = "not reached" if never else "at the venue; nobody here knows yet"
+        told = (
+            "not reached"
+            if never
+            else "at the venue, from the best it stood at; nobody here knows yet"
+        )
         return [("The loss crosses the limit", told)]
     if step.name == "refusal":
         told = f"{reason(halt.refused_for)}; {halt.refused:,} held back in all"
@@ -260,4 +264,6 @@ def _told(drill: Drill, step: Step) -> list[tuple[str, str]]:
 
 def _breach(drill: Drill) -> str:
     unit, digits = _BREACH_UNITS.get(drill.halt.reason, ("", 2))
-    return f"{drill.halt.value:,.{digits}f} {unit} against {drill.halt.limit:,.{digits}f} allowed"
+    known = "as far as it knows, " if unit == "lost" else ""
+    told = f"{drill.halt.value:,.{digits}f} {unit}, {drill.halt.limit:,.{digits}f} allowed"
+    return known + told
