@@ -36,8 +36,8 @@ def tape_of(config: SimConfig, seconds: float, seed: int = 3) -> np.ndarray:
     pieces = []
     while not pieces or pieces[-1]["time_ns"][-1] <= seconds * S:
         simulation._turn_tape()
-        pieces.append(simulation._tape)
-        simulation._play(int(simulation._tape["time_ns"][-1]), t.TAPE)
+        pieces.append(simulation._supply.events)
+        simulation._play(int(simulation._supply.events["time_ns"][-1]), t.TAPE)
     tape = np.concatenate(pieces)
     return tape[tape["time_ns"] <= seconds * S]
 
@@ -245,7 +245,7 @@ def test_every_event_of_the_flow_ends_as_in_the_slow_book(seed):
             break  # two within one nanosecond: what each of them did was not seen
         if source == t.TAPE and state.venue.flow.accepted > accepted:
             accepted += 1
-            mirror.follow(state, simulation._tape[simulation._output.cursor.tape - 1])
+            mirror.follow(state, simulation._supply.events[simulation._output.cursor.tape - 1])
             orders = state["book"]["orders"]
             assert mirror.slots(state) == sorted(mirror.order_at)
             for slot, order in mirror.order_at.items():
