@@ -14,6 +14,7 @@ PARTY = np.dtype(
         ("deals", "i8"),
         ("lots", "i8"),
         ("position", "i8"),
+        ("edge_units", "i8"),
         ("edge", "f8"),
         ("pnl", "f8"),
         ("picked_off", "i8"),
@@ -32,9 +33,10 @@ def parties(state: Any, params: Any) -> np.ndarray:
     Returns
     -------
     Rows `name` ("maker 1", "rival 1", …, "crowd"), `deals`, `lots` traded, `position` (lots, signed),
-    `edge` (what its deals were worth at the external price of their moment, less what they cost), `pnl`
-    (the same at the external price of now) and `picked_off` (deals of a maker at a price that the
-    external one was through). With our own deals they add up to nothing. Empty where no book is.
+    `edge` (what its deals were worth at the external price of their moment, less what they cost; exact in
+    `edge_units`), `pnl` (the same at the external price of now) and `picked_off` (deals of a maker at a
+    price that the external one was through). With our own deals they add up to nothing. Empty where no
+    book is.
     """
     if int(params.venue.model) <= t.QUOTES_ONLY:
         return np.zeros(0, PARTY)
@@ -48,6 +50,7 @@ def parties(state: Any, params: Any) -> np.ndarray:
         party = state.venue.parties[at]
         row["name"] = name
         row["deals"], row["lots"], row["position"] = party.deals, party.lots, party.position
+        row["edge_units"] = party.edge
         row["edge"] = int(party.edge) * unit
         row["pnl"] = (int(party.cash) + int(party.position) * fair) * unit
     for k in range(makers):
