@@ -357,7 +357,9 @@ def test_what_others_gain_at_the_external_price_we_lose(config, seed):
     fills, parties = done.fills, done.parties
     paid = fills["lots"] * (fills["fair"] - fills["price_ticks"] * t.MONEY)
     assert parties["edge_units"].sum() == -(fills["side"] * paid).sum()
-    np.testing.assert_allclose(parties["edge"], parties["edge_units"] * config.unit_value, rtol=1e-15)
+    np.testing.assert_allclose(
+        parties["edge"], parties["edge_units"] * config.unit_value, rtol=1e-15
+    )
     assert parties["position"].sum() == -done.last.position_lots
     assert [row["name"] for row in parties[: config.makers.count]] == [
         f"maker {k + 1}" for k in range(config.makers.count)
