@@ -16,6 +16,7 @@ import ipywidgets as W  # noqa: N812 - the name its own manual uses
 from lablib.config import SimConfig
 from lablib.drills import FAULTS, Limits
 from lablib.errors import ConfigError
+from lablib.widgets.column import Act, Column, heading, row
 from lablib.widgets.dials import Dial
 from lablib.widgets.knobs import knobs
 from lablib.widgets.panels import assign
@@ -62,10 +63,8 @@ MARKS = {
     "cost": ("Cost of it, at most", "", "How much being late may cost (currency)"),
 }  # fmt: skip
 
-Act = Callable[[str, Any], None]
 
-
-class Desk:
+class Desk(Column):
     """Everything a person can do to a drill.
 
     Parameters
@@ -78,8 +77,7 @@ class Desk:
     """
 
     def __init__(self, config: SimConfig, seed: int, act: Act) -> None:
-        self._act = act
-        self._quiet = False
+        super().__init__(act)
         self.drills = {name: self._drill(name) for name in FAULTS}
         self.buttons = {
             name: self._button(name, text, tip)
@@ -150,13 +148,6 @@ class Desk:
         field.observe(self._told("marks"), "value")
         return field
 
-    def _told(self, name: str) -> Callable[[Any], None]:
-        def tell(change: Any) -> None:
-            if not self._quiet:
-                self._act(name, change["new"])
-
-        return tell
-
     def _turned(self, dial: Dial) -> Callable[[Any], None]:
         def tell(_: Any) -> None:
             if dial.turned() and not self._quiet:
@@ -167,8 +158,7 @@ class Desk:
     def _column(self) -> Any:
         catalogue = W.VBox(list(self.drills.values()))
         catalogue.add_class("lrl-catalogue")
-        pair = W.Box([self.buttons["skip"], self.buttons["many"]])
-        pair.add_class("lrl-pair")
+        pair = row((self.buttons["skip"], self.buttons["many"]), "lrl-pair")
         folds = {title: [self.dials[path].box for path in group] for title, group in DIALS.items()}
         folds["The market and the fault"] = [*self.sizes.values(), self.seed]
         folds["What still passes"] = [*self.marks.values(), self.buttons["clear"]]
@@ -177,7 +167,7 @@ class Desk:
             box.add_class("lrl-rows")
         more = W.Accordion(boxes, titles=tuple(folds), selected_index=0)
         more.add_class("lrl-more")
-        parts = [_heading("Break something"), catalogue, self.about, self.speed, pair, self.status]
+        parts = [heading("Break something"), catalogue, self.about, self.speed, pair, self.status]
         column = W.VBox([*parts, self.spread, more, self.download])
         column.add_class("lrl-card")
         return column
@@ -209,15 +199,13 @@ class Desk:
     # ------------------------------------------------------------------------------------- showing
     def put_back(self, path: str, value: Any) -> None:
         """Return a dial to what the config holds."""
-        self._quiet = True
-        self.dials[path].show(value)
-        self._quiet = False
+        with self._quietly():
+            self.dials[path].show(value)
 
     def show_seed(self, seed: int) -> None:
         """Show the market's number."""
-        self._quiet = True
-        assign(self.seed, value=str(seed))
-        self._quiet = False
+        with self._quietly():
+            assign(self.seed, value=str(seed))
 
     def show_life(self, fault: str, *, ready: bool, playing: bool, busy: bool, rows: int) -> None:
         """Enable what can be done now, and say what `fault` is about.
@@ -277,7 +265,3 @@ def _number(value: Any, name: str) -> float:
     if isinstance(value, bool) or not math.isfinite(number):
         raise ConfigError(f"{name}: a number, got {str(value)[:40]!r}")
     return number
-
-
-def _heading(text: str) -> Any:
-    return W.HTML(f"<h2>{escape(text)}</h2>")

@@ -5,12 +5,13 @@ It tells one function what a person asked for and knows no market.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
 import ipywidgets as W  # noqa: N812 - the name its own manual uses
 
+from lablib.widgets.column import Act, Column, heading, row
 from lablib.widgets.panels import assign
 
 ROLES = ("leader", "follower")
@@ -20,10 +21,8 @@ _TIPS = {
     "follower": "The recording of the venue to trade on, with its depth and a snapshot",
 }
 
-Act = Callable[[str, Any], None]
 
-
-class Desk:
+class Desk(Column):
     """Everything a person can do to choose a market.
 
     Parameters
@@ -37,8 +36,7 @@ class Desk:
     """
 
     def __init__(self, names: Sequence[str], most_mb: int, act: Act) -> None:
-        self._act = act
-        self._quiet = False
+        super().__init__(act)
         self._names = tuple(names)
         narrow = {"description_width": "52px"}
         self.market = W.Dropdown(
@@ -64,13 +62,12 @@ class Desk:
             "Two recordings of one recorder, in Binance’s raw WebSocket form (.gz or plain), up to"
             f' <span class="lrl-most" data-bytes="{most_mb << 20}">{most_mb} MB</span> each.'
         )
-        pair = W.Box(list(self.files.values()))
-        pair.add_class("lrl-pair")
+        pair = row(self.files.values(), "lrl-pair")
         self.box = W.VBox(
             [
-                W.HTML("<h2>Recorded market</h2>"),
+                heading("Recorded market"),
                 self.market,
-                W.HTML("<h2>Or files of your own</h2>"),
+                heading("Or files of your own"),
                 pair,
                 self._handed,
                 self.skip,
@@ -104,13 +101,12 @@ class Desk:
     # ------------------------------------------------------------------------------------- showing
     def stand(self, name: str | None, own: str = "") -> None:
         """Stand at the market that plays: one of the list, None before any, or one's own by what it is called."""
-        self._quiet = True
         options = self._options(own)
-        if list(self.market.options) != options:
-            self.market.options = options
         known = {value for _, value in options}
-        assign(self.market, value=name if name in known else OWN if OWN in known else None)
-        self._quiet = False
+        with self._quietly():
+            if list(self.market.options) != options:
+                self.market.options = options
+            assign(self.market, value=name if name in known else OWN if OWN in known else None)
 
     def show_handed(self, handed: dict[str, tuple[str, int]]) -> None:
         """Say what was handed in and waits for the other file: name and bytes by role."""
