@@ -107,6 +107,7 @@ def _time(seconds: float) -> str:
 
 
 CSS = f"""
+.lrl-head + .lrl-kpis, .lrl-head + .lrl-card {{ margin-top: 10px; }}
 .lrl-sketch {{ padding: 8px 10px; }}
 .lrl-sketch svg {{ display: block; width: 100%; height: auto; min-height: 150px; }}
 .lrl-sketch text {{ font: 10.5px {theme.FONT.replace('"', "'")}; fill: {theme.MUTED}; }}

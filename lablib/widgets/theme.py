@@ -85,6 +85,12 @@ CSS = f"""
 .lrl-card {{ padding: 12px 12px 8px; gap: 5px; }}
 .lrl-card h2 {{ font-size: 12.5px; font-weight: 650; margin: 5px 0 0; color: {INK}; }}
 .lrl-card .lrl-note {{ color: {MUTED}; font-size: 11.5px; line-height: 1.3; }}
+.lrl-empty {{ max-width: 740px; padding: 20px 26px; line-height: 1.55; }}
+.lrl-empty h2 {{ font-size: 17px; margin: 0 0 8px; }}
+.lrl-empty p {{ margin: 6px 0; color: {SLATE}; }}
+.lrl-empty li {{ margin: 7px 0; }}
+.lrl-empty code {{ background: {GRID}; padding: 1px 5px; border-radius: 4px; overflow-wrap: anywhere; }}
+.lrl-empty a {{ color: {BLUE}; }}
 .lrl-main {{ gap: 10px; overflow: visible; min-width: 0; container-type: inline-size; }}
 .lrl-main > .lrl-card {{ flex: 1 0 auto; }}
 .lrl-grid {{ display: grid !important; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 10px;

@@ -143,9 +143,7 @@ def picture(series: Series) -> str:
     """The page as HTML."""
     head = '<div class="lrl-head"><h1>Latency Risk Lab</h1><p>{}</p></div>'
     if not series.frame:
-        return head.format(
-            "No run has been started on this server yet. It appears here when one is."
-        )
+        return head.format("A run of this server, for as many as want to look.") + _EMPTY
     frame, at = series.frame, series.seconds
     lost = f" · {series.dropped} messages lost" if series.dropped else ""
     said = f"run {series.run_id} of this server, watched{lost}"
@@ -166,7 +164,7 @@ def picture(series: Series) -> str:
             "Equity",
             at,
             [sketch.Line("ours", theme.BLUE, series.column("equity"))],
-            "{:,.0f}".format,
+            "{:,.1f}".format,
         ),
         sketch.chart(
             "Divergence we see",
@@ -184,6 +182,15 @@ def picture(series: Series) -> str:
     grid = f'<div class="lrl-two">{"".join(charts)}</div>'
     tape = _tape(series)
     return f"{head.format(escape(said))}{failure}{_tiles(series, frame)}{grid}{tape}"
+
+
+_EMPTY = """
+<div class="lrl-card lrl-empty"><h2>No run yet</h2>
+<p>As soon as one is started on this server it appears here, live. Nothing has to be pressed, or loaded again.</p>
+<p>Whoever holds its control token starts one, in a scenario of <code>lablib presets</code>:</p>
+<p><code>curl -H "Authorization: token TOKEN" ADDRESS/lablib/api/runs -d '{"config": "cloud", "speed": 1}'</code></p>
+<p>TOKEN and ADDRESS are those of <code>lablib serve</code>.</p></div>
+"""
 
 
 def _tiles(series: Series, frame: dict[str, Any]) -> str:

@@ -18,6 +18,8 @@ from tornado.web import Application
 from tornado.websocket import WebSocketHandler
 
 from lablib.errors import ConfigError
+from lablib.server.handlers import ROOT
+from lablib.server.models import StartRun
 from lablib.widgets import feed as feeds
 from lablib.widgets import sketch, watch
 from lablib.widgets.feed import Feed
@@ -74,6 +76,13 @@ def test_a_newer_run_or_one_that_begins_again_takes_the_page_over():
     assert (series.run_id, series.seconds) == ("b", [1.0])
     series.hear(frame(0.5, run_id="b"))
     assert series.seconds == [0.5]
+
+
+def test_a_page_without_a_run_says_how_one_is_started():
+    page = picture(Series())
+    asked = json.loads(re.search(r"-d '(.*?)'", page)[1])
+    assert StartRun(**asked).speed == 1
+    assert f"/{ROOT}/runs " in page
 
 
 def test_a_page_says_what_happened_and_escapes_what_it_is_told():

@@ -248,12 +248,7 @@ CSS = f"""
 @container (max-width: 600px) {{ .lrl-done {{ grid-column: auto; }} }}
 .lrl-done tr.ahead td {{ color: {theme.PALE}; }}
 .lrl-three {{ display: grid !important; grid-template-columns: repeat(3, 1fr); gap: 6px; overflow: visible; }}
-.lrl-empty {{ max-width: 720px; padding: 20px 26px; line-height: 1.55; }}
-.lrl-empty h2 {{ font-size: 17px; margin: 0 0 8px; }}
-.lrl-empty p {{ margin: 6px 0; color: {theme.SLATE}; }}
-.lrl-empty li {{ margin: 7px 0; }}
-.lrl-empty code {{ background: {theme.GRID}; padding: 1px 5px; border-radius: 4px; }}
-.lrl-empty a, .lrl-verdict a {{ color: {theme.BLUE}; }}
+.lrl-verdict a {{ color: {theme.BLUE}; }}
 .lrl button.lrl-verify:not(:disabled) {{ border-color: {theme.BLUE}; color: {theme.BLUE}; font-weight: 650; }}
 .lrl-verdict {{ border-left: 3px solid {theme.BLUE}; background: #eef5fd; padding: 6px 9px; font-size: 12px;
   line-height: 1.4; overflow-wrap: anywhere; }}

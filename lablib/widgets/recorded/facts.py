@@ -116,10 +116,3 @@ CSS = f"""
 .lrl-odd ul {{ margin: 4px 0 0; padding-left: 20px; }}
 .lrl-odd li {{ margin: 2px 0; overflow-wrap: anywhere; }}
 """
-EMPTY_CSS = f"""
-.lrl-empty {{ max-width: 760px; padding: 20px 26px; line-height: 1.55; }}
-.lrl-empty h2 {{ font-size: 17px; margin: 0 0 8px; }}
-.lrl-empty p {{ margin: 6px 0; color: {theme.SLATE}; }}
-.lrl-empty li {{ margin: 7px 0; }}
-.lrl-empty code {{ background: {theme.GRID}; padding: 1px 5px; border-radius: 4px; }}
-"""

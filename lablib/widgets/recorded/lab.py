@@ -25,7 +25,7 @@ from lablib.widgets.live import GREETING_S, LiveLab
 from lablib.widgets.panels import assign
 from lablib.widgets.plan import RECORDED
 from lablib.widgets.recorded.desk import ROLES, Desk
-from lablib.widgets.recorded.facts import EMPTY, EMPTY_CSS, facts
+from lablib.widgets.recorded.facts import EMPTY, facts
 from lablib.widgets.recorded.stall import Markets, Stall, Upload
 from lablib.widgets.recorded.survey import Survey, survey
 
@@ -79,7 +79,7 @@ class RecordedLab(LiveLab):
         most_mb = stall.upload_bytes >> 20
         self.desk = Desk(stall.names, most_mb, lambda name, value: self._asked(name, value))
         self._facts = W.HTML()
-        self._nothing = W.HTML(f"<style>{EMPTY_CSS}</style>{EMPTY}")
+        self._nothing = W.HTML(EMPTY)
         self._spare = (self._nothing,)
         super().__init__(
             scene,
