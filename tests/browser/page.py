@@ -9,20 +9,23 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode, urlparse
 
 import psutil
-from playwright.sync_api import Browser, TimeoutError, sync_playwright
+from playwright.sync_api import Browser, TimeoutError, expect, sync_playwright
 from playwright.sync_api import Page as BrowserPage
+
+T = TypeVar("T")
 
 ROOT = Path(__file__).parents[2]
 SIZE = (1_400, 900)
 CHARTS = ("price", "divergence", "depth", "equity", "position", "latency", "waterfall", "markouts")
+PATIENCE_S = 60  # a change is waited for, never slept for: a busy machine takes its time
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
 
 # Counts what reaches the page: frames as the hidden mark names them, how old each is when it is
@@ -195,9 +198,7 @@ class Page:
         """Hold the market, and wait until nothing is on its way any more."""
         self.press("pause")
         self.tab.wait_for_selector(".lrl-play:not(:disabled)")
-        frame = None
-        while frame != (frame := self.look("frame")):
-            time.sleep(0.4)
+        self.steady(lambda: self.look("frame"))
 
     def choose(self, name: str, label: str) -> None:
         """Take an option of the drop-down `speed`, `window` or `preset`."""
@@ -208,6 +209,12 @@ class Page:
         options = self.tab.locator(f".lrl-choose-{name} select")
         text = str(options.evaluate("list => list.options[list.selectedIndex].text"))
         return text.replace("\xa0", " ")
+
+    def stands(self, name: str, label: str) -> None:
+        """Wait until a drop-down stands at an option."""
+        self.until(
+            lambda: self.chosen(name) == label, lambda: f"{name} is at {self.chosen(name)!r}"
+        )
 
     def nudge(self, field_name: str, key: str = "ArrowRight", times: int = 1) -> None:
         """Move the slider of a dotted field with the keyboard."""
@@ -224,6 +231,12 @@ class Page:
         """The text of an element."""
         return self.tab.locator(selector).first.inner_text()
 
+    def shows(self, selector: str, *words: str) -> None:
+        """Wait until the text of an element holds all these words."""
+        place = self.tab.locator(selector).first
+        for word in words:
+            expect(place).to_contain_text(word, use_inner_text=True, timeout=1e3 * PATIENCE_S)
+
     def look(self, what: str) -> Any:
         """A value of the watcher in the page."""
         return self.tab.evaluate(f"window.watch.{what}")
@@ -232,9 +245,37 @@ class Page:
         """The pixels of a chart's drawing, without its words."""
         return self.tab.locator(f".lrl-{chart} .bqplot").first.screenshot()
 
-    def pictures(self) -> dict[str, bytes]:
-        """The pixels of every chart."""
-        return {chart: self.picture(chart) for chart in CHARTS}
+    def pictures(self, charts: Iterable[str] = CHARTS) -> dict[str, bytes]:
+        """The pixels of some charts, by name."""
+        return {chart: self.picture(chart) for chart in charts}
+
+    def moves(self, before: dict[str, bytes], *charts: str) -> None:
+        """Wait until these charts, or all of `before`, have each looked otherwise than they did before."""
+        still = set(charts or before)
+
+        def moved() -> bool:
+            still.difference_update([one for one in still if self.picture(one) != before[one]])
+            return not still
+
+        self.until(moved, lambda: f"{sorted(still)} look as they did")
+
+    def steady(self, look: Callable[[], T]) -> T:
+        """What `look` gives once it has come to rest."""
+        seen = look()
+        while seen != (seen := self._later(look)):
+            pass
+        return seen
+
+    def _later(self, look: Callable[[], T]) -> T:
+        self.tab.wait_for_timeout(400)
+        return look()
+
+    def until(self, holds: Callable[[], bool], why: Callable[[], str]) -> None:
+        """Wait until something holds; `why` says what was wrong where it does not come to that."""
+        end = time.monotonic() + PATIENCE_S
+        while not holds():
+            assert time.monotonic() < end, f"after {PATIENCE_S} s {why()}"
+            self.tab.wait_for_timeout(100)
 
     def answers_ms(self, field_name: str, line: str, count: int) -> list[float]:
         """How long a line of a chart takes to answer the slider of a field, `count` times."""

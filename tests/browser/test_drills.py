@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
-import time
 from dataclasses import dataclass
 
 import pytest
 from browser.page import SIZE, WATCH, Page
+from playwright.sync_api import expect
 
 from lablib.drills import FAULTS
 
@@ -47,7 +47,6 @@ class Drills(Page):
         """Wait until the card has so many lines."""
         wanted = f"document.querySelectorAll({ROWS!r}).length === {count}"
         self.tab.wait_for_function(wanted, timeout=60_000)
-        time.sleep(0.3)
 
     def fold(self, title: str) -> None:
         """Open a fold of the column."""
@@ -66,24 +65,22 @@ def test_it_opens_with_a_word_on_how_to_read_it_and_a_drill_plays_live(page):
     page.tab.wait_for_selector(".lrl-equity .bqplot path.line")
     page.tab.locator(".lrl-banner").wait_for(state="visible")
     assert page.read(".lrl-steps tr[data-step=known] td:nth-child(2)") == "…"
-    early = {chart: page.picture(chart) for chart in CHARTS}
+    early = page.pictures(CHARTS)
     page.ended(1)
-    late = {chart: page.picture(chart) for chart in CHARTS}
-    assert {chart for chart in CHARTS if early[chart] != late[chart]} == set(CHARTS)
-    assert page.read(".lrl-take").startswith("Your lateness of 300 ms cost")
+    page.moves(early)
+    page.shows(".lrl-take", "Your lateness of 300 ms cost")
 
 
 def test_every_drill_can_be_pressed_and_fills_the_timeline_and_the_card(page):
     page.choose("speed", "all at once")
     for fault, what in FAULTS.items():
         page.drill(fault)
-        assert what.title in page.read(f"{ROWS} td")
-        assert page.read(".lrl-steps tr[data-step=fault] td:last-child") == what.title
-        times = page.tab.locator(".lrl-steps td:nth-child(2)").all_inner_texts()
-        assert len(times) >= 3
-        assert "…" not in times
-        assert "…" not in page.read(".lrl-kpis")
-        assert page.tab.locator(".lrl-chosen-drill").inner_text() == what.title
+        page.shows(f"{ROWS} td", what.title)
+        page.shows(".lrl-steps tr[data-step=fault] td:last-child", what.title)
+        page.shows(".lrl-chosen-drill", what.title)
+        assert page.tab.locator(".lrl-steps td:nth-child(2)").count() >= 3
+        for place in (".lrl-steps", ".lrl-kpis"):  # no time is left open, no figure
+            expect(page.tab.locator(place)).not_to_contain_text("…", timeout=30_000)
         assert page.tab.locator(".lrl-status.bad").count() == 0
     assert page.count == 1 + len(FAULTS)
 
@@ -95,7 +92,9 @@ def test_a_later_switch_costs_more_and_the_page_says_how_late(page):
         page.tab.locator(".lrl-size-late-switch .noUi-handle").focus()
         for _ in range(presses):
             page.tab.keyboard.press("ArrowRight")
+        before = page.read(".lrl-take")
         page.drill("late_switch")
+        expect(page.tab.locator(".lrl-take")).not_to_have_text(before, timeout=30_000)
         words = page.read(".lrl-take").split()
         cost.append((float(words[3]), float(words[6].rstrip(".").replace(",", ""))))
     (late, paid), (later, more) = cost

@@ -12,22 +12,15 @@ pytestmark = [pytest.mark.browser, pytest.mark.compiled]
 THRESHOLD = ".lrl-divergence .bqplot .curve:first-child path.line"
 
 
-def moved(before, after):
-    return {chart for chart in CHARTS if before[chart] != after[chart]}
-
-
 def test_play_moves_the_pixels_of_every_chart_and_pause_stops_them(page):
     before = page.pictures()
     page.play()
-    time.sleep(8)  # until there are fills to make a histogram of
-    running = page.pictures()
-    assert moved(before, running) == set(CHARTS)
-    time.sleep(1)
-    assert moved(running, page.pictures()) >= {"price", "divergence", "depth", "equity"}
+    page.moves(before)  # the last are those that wait for fills
+    page.moves(page.pictures(), "price", "divergence", "depth", "equity")
     page.pause()
     held = page.pictures()
     time.sleep(1)
-    assert moved(held, page.pictures()) == set()
+    assert [chart for chart in CHARTS if page.picture(chart) != held[chart]] == []
 
 
 def test_step_moves_a_held_market_by_one_decision(page):
@@ -45,7 +38,7 @@ def test_a_slider_changes_a_running_chart_and_is_recorded(page):
         "[...document.querySelectorAll('.lrl-tape tr.command')]"
         ".some(row => row.innerText.includes('latency.order_entry_ms'))"
     )
-    assert page.chosen("preset") == "custom"
+    page.stands("preset", "custom")
 
 
 def test_a_scenario_that_is_chosen_stays_as_it_is(page):
@@ -63,7 +56,7 @@ def test_a_setting_the_run_is_built_on_says_that_it_waits_and_comes_with_the_res
     page.tab.wait_for_function("document.body.innerText.includes('waits for the next reset')")
     page.press("reset")
     page.tab.wait_for_function("!document.body.innerText.includes('waits for the next reset')")
-    assert "strategy.decision_interval_ms" in page.tab.locator(".lrl-link a").get_attribute("href")
+    page.tab.wait_for_selector(".lrl-link a[href*='strategy.decision_interval_ms']")
     page.tab.locator(".lrl-more .jupyter-widget-Collapse-header").first.click()
 
 
@@ -72,8 +65,8 @@ def test_a_halt_by_hand_shows_a_banner_with_its_reason_and_can_be_released(page)
     page.press("halt")
     banner = page.tab.locator(".lrl-banner")
     banner.wait_for(state="visible")
-    assert "manual" in banner.inner_text()
-    assert "manual" in page.read(".lrl-kpi.halted")
+    page.shows(".lrl-banner", "manual")
+    page.shows(".lrl-kpi.halted", "manual")
     page.press("halt")
     banner.wait_for(state="hidden")
 
@@ -99,9 +92,7 @@ def test_an_address_opens_its_scenario_and_says_what_it_could_not_use(browser, s
     )
     page.tab.wait_for_selector(".lrl-pause:not(:disabled)", timeout=30_000)  # it plays by itself
     assert page.tab.locator(".lrl .widget-text input").first.input_value() == "11"
-    words = page.read(".lrl-status")
-    assert "venue.fee_bps" in words
-    assert "risk.nonsense" in words
+    page.shows(".lrl-status", "venue.fee_bps", "risk.nonsense")
     assert page.errors == []
     page.close()
 
