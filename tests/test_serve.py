@@ -74,6 +74,7 @@ def server(tmp_path_factory) -> Iterator[Server]:
     (decoy / "kernel.json").write_text(json.dumps(spec))
     log = home / "log"
     command = [sys.executable, "-P", "-m", "lablib", "serve", "--port", "0", "--no-browser"]
+    command += ["--run", '{"config": "stress", "seed": 5}']
     env = {**os.environ, "JUPYTER_PATH": str(home / "jupyter"), "JUPYTER_TOKEN": TOKEN}
     with (
         log.open("w") as out,
@@ -145,6 +146,25 @@ def test_the_root_shows_every_dashboard_and_each_link_leads_to_one(server, root)
 def test_a_scenario_in_the_address_leads_to_the_live_lab(server):
     reply = server.enter("/?preset=stress&seed=3")
     assert (reply.status, reply.headers["Location"]) == (302, f"{PAGE}?preset=stress&seed=3")
+
+
+def test_the_run_it_was_told_to_start_is_under_way(server):
+    (run,) = json.loads(server.enter("/lablib/api/runs").text)["runs"]
+    assert (run["state"], run["seed"], run["speed"]) == ("running", 5, 1)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("nonsense", "no preset 'nonsense'"),
+        ('{"config": "cloud", "speed": -1}', "speed: a number above 0"),
+        ('{"config":', "body: not JSON"),
+        ('{"config": {"latency.order_ms": 3}}', "latency.order_ms: no such field"),
+    ],
+)
+def test_a_run_that_cannot_be_started_is_refused_before_anything_is_served(body, words, capsys):
+    assert main(["serve", "--no-browser", "--run", body]) == 2
+    assert words in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("path", ["/", PAGE, "/voila/static/voila.js", "/login"])

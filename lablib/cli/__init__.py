@@ -16,7 +16,7 @@ from typing import Any
 from lablib import __version__
 from lablib.cli.faces import presets, serve
 from lablib.cli.machine import bench, data
-from lablib.cli.options import count, market, over, port, recorded, scenario
+from lablib.cli.options import body, count, market, over, port, recorded, scenario
 from lablib.cli.records import export, ls, replay, resume
 from lablib.cli.simulate import demo, run, sweep
 from lablib.errors import LabError
@@ -177,6 +177,13 @@ def parser() -> argparse.ArgumentParser:
         type=count,
         metavar="MB",
         help="how large a recording may be that a visitor hands in (16)",
+    )
+    lab.add_argument(
+        "--run",
+        type=body,
+        metavar="PRESET",
+        help="start a run at once, for all who watch: a scenario's name, or all that POST runs takes as"
+        ' one JSON object, {"config": "cloud", "speed": 10, "until": "8h"}',
     )
     lab.add_argument("--max-runs", type=count, metavar="N", help="runs at once (4)")
     lab.add_argument("--max-viewers", type=count, metavar="N", help="WebSockets at once (200)")

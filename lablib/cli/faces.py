@@ -12,6 +12,7 @@ from lablib.errors import ConfigError
 def serve(options: argparse.Namespace) -> int:
     """The live lab, until Ctrl-C."""
     from lablib.server import voila_app
+    from lablib.server.models import StartRun, parse
 
     names = ("records", "records_quota_mb", "max_runs", "max_viewers", "upload_mb")
     room = {name: getattr(options, name) for name in names}
@@ -28,6 +29,7 @@ def serve(options: argparse.Namespace) -> int:
         hosts=options.allow_host,
         open_browser=not options.no_browser,
         markets=markets,
+        run=None if options.run is None else parse(options.run, StartRun),
         **{name: value for name, value in room.items() if value is not None},
     )
     return 0

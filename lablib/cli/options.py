@@ -63,6 +63,12 @@ def market(text: str) -> tuple[str, list[str]]:
     return name, both
 
 
+def body(text: str) -> bytes:
+    """What a client would send to start a run: a JSON object as it stands, or a preset's name for its config."""
+    told = text.strip()
+    return (told if told.startswith("{") else json.dumps({"config": told})).encode()
+
+
 def change(text: str) -> tuple[str, Any]:
     """`section.field=value`, the value as JSON where it is JSON and as text where it is not."""
     path, equals, value = text.partition("=")

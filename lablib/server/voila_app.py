@@ -26,7 +26,7 @@ from jupyter_server.log import log_request
 from jupyter_server.utils import url_path_join
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
-from traitlets import Bool, List, Unicode
+from traitlets import Bool, Instance, List, Unicode
 from voila.app import Voila
 from voila.static_file_handler import AllowListFileHandler, TemplateStaticFileHandler
 from voila.tornado.contentshandler import VoilaContentsHandler
@@ -47,6 +47,7 @@ from lablib.server.doors import (
     shut_doors,
 )
 from lablib.server.handlers import default_handlers
+from lablib.server.models import StartRun, config_of
 from lablib.server.roles import TwoTokens
 from lablib.server.service import SETTING, LabService, loader
 
@@ -70,6 +71,7 @@ class LabVoila(Voila):
     hosts = List(Unicode(), help="Host names a browser may use, besides those of this computer.")
     show_token = Bool(True, help="Print the address with the token in it.")
     viewer_token = Unicode(help="Token that reads and changes nothing.")
+    first_run = Instance(StartRun, allow_none=True, help="Started before anybody is let in.")
 
     def _config_file_paths_default(self) -> list[str]:
         return []
@@ -121,6 +123,8 @@ class LabVoila(Voila):
         self.app.add_handlers(".*$", self.init_handlers())
         self.ioloop = tornado.ioloop.IOLoop.current()
         try:
+            if self.first_run is not None:
+                self.service.manager.create(self.first_run)
             self.listen()
             self.ioloop.start()
         except KeyboardInterrupt:
@@ -181,6 +185,7 @@ def serve(
     hosts: Sequence[str] = (),
     open_browser: bool = True,
     markets: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    run: StartRun | None = None,
     **room: str | int,
 ) -> None:
     """Serve the dashboards until stopped.
@@ -202,6 +207,8 @@ def serve(
         Open the lab in a browser of this computer, if there is one.
     markets
         Recorded markets that runs may be played on: leader's and follower's file by name.
+    run
+        Started at once, before anybody has asked for one.
     room
         Of `lablib.server.service.LabService`: `max_runs`, `max_viewers`, `records`, …
     """
@@ -219,6 +226,8 @@ def serve(
         raise ConfigError("viewer token: the same as the token, and viewers could change runs")
     for name, files in markets.items():
         loader(name, files)  # says what is wrong before anything is compiled
+    if run is not None:
+        config_of(run.config)
     _share_checkout()
     # Before Voilà takes over SIGTERM: it needs a loop to answer it.
     warm.wait(warm.compiling())
@@ -236,6 +245,7 @@ def serve(
         hosts=list(hosts),
         show_token=show_token,
         open_browser=open_browser,
+        first_run=run,
         root_dir=str(apps_dir()),
     )
     logging.getLogger("tornado").setLevel(logging.ERROR)  # it warns of Jupyter's ping settings

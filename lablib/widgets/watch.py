@@ -189,7 +189,8 @@ _EMPTY = """
 <p>As soon as one is started on this server it appears here, live. Nothing has to be pressed, or loaded again.</p>
 <p>Whoever holds its control token starts one, in a scenario of <code>lablib presets</code>:</p>
 <p><code>curl -H "Authorization: token TOKEN" ADDRESS/lablib/api/runs -d '{"config": "cloud", "speed": 1}'</code></p>
-<p>TOKEN and ADDRESS are those of <code>lablib serve</code>.</p></div>
+<p>TOKEN and ADDRESS are those of <code>lablib serve</code>. With <code>--run cloud</code>
+that starts one by itself.</p></div>
 """
 
 
