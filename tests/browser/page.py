@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 from urllib.parse import urlencode, urlparse
 
 import psutil
@@ -88,9 +88,10 @@ class Server:
             if any("ipykernel_launcher" in word for word in _words(child))
         ]
 
-    def url(self, **query: Any) -> str:
-        """The address of the live lab in a scenario."""
-        return f"{self.address}?{urlencode({'token': 'opensesame', **query})}"
+    def url(self, app: str = "live", **query: Any) -> str:
+        """The address of a dashboard, the live lab's in a scenario."""
+        place = self.address.replace("live.ipynb", f"{app}.ipynb")
+        return f"{place}?{urlencode({'token': 'opensesame', **query})}"
 
 
 def _words(process: psutil.Process) -> list[str]:
@@ -149,21 +150,27 @@ class Page:
     foreign: set[str] = field(default_factory=set)
 
     @classmethod
-    def open(cls, browser: Browser, url: str, size: tuple[int, int] = SIZE) -> Page:
-        """Open the lab and wait until its engine is ready."""
+    def visit(cls, browser: Browser, url: str, ready: str, size: tuple[int, int] = SIZE) -> Self:
+        """Open a page in a tab of its own and wait until what `ready` selects is there."""
         # A context of its own outlives the tab, as a browser does: a farewell needs somebody to send it.
         context = browser.new_context(viewport={"width": size[0], "height": size[1]})
+        context.set_default_timeout(1e3 * PATIENCE_S)
         page = cls(context.new_page())
-        tab = page.tab
         page.listen(url)
-        tab.add_init_script(WATCH)
-        tab.goto(url, wait_until="commit")
+        page.tab.add_init_script(WATCH)
+        page.tab.goto(url, wait_until="commit")
         try:
-            tab.wait_for_selector(".lrl-info[data-frame]", state="attached", timeout=120_000)
-            tab.wait_for_selector(".lrl-reset:not(:disabled)", timeout=120_000)
+            page.tab.wait_for_selector(ready, state="attached", timeout=2e3 * PATIENCE_S)
         except TimeoutError as error:
-            told = f"the page says {tab.inner_text('body')[:500]!r}, its console {page.errors}"
-            raise AssertionError(f"no engine after two minutes: {told}") from error
+            told = f"it says {page.tab.inner_text('body')[:500]!r}, its console {page.errors}"
+            raise AssertionError(f"no {ready} after {2 * PATIENCE_S} s: {told}") from error
+        return page
+
+    @classmethod
+    def open(cls, browser: Browser, url: str, size: tuple[int, int] = SIZE) -> Self:
+        """Open the live lab and wait until its engine is ready."""
+        page = cls.visit(browser, url, ".lrl-info[data-frame]", size)
+        page.tab.wait_for_selector(".lrl-reset:not(:disabled)", timeout=2e3 * PATIENCE_S)
         return page
 
     def listen(self, url: str) -> None:

@@ -6,7 +6,7 @@ import csv
 from dataclasses import dataclass
 
 import pytest
-from browser.page import SIZE, WATCH, Page
+from browser.page import Page
 from playwright.sync_api import expect
 
 from lablib.drills import FAULTS
@@ -23,14 +23,7 @@ class Drills(Page):
 
     @classmethod
     def at(cls, browser, server) -> Drills:
-        context = browser.new_context(viewport={"width": SIZE[0], "height": SIZE[1]})
-        page = cls(context.new_page())
-        page.listen(server.address)
-        page.tab.add_init_script(WATCH)
-        address = server.url().replace("live.ipynb", "drills.ipynb")
-        page.tab.goto(address, wait_until="commit")
-        page.tab.wait_for_selector(".lrl-drill-stale-feed:not(:disabled)", timeout=120_000)
-        return page
+        return cls.visit(browser, server.url("drills"), ".lrl-drill-stale-feed:not(:disabled)")
 
     @property
     def count(self) -> int:
@@ -46,7 +39,7 @@ class Drills(Page):
     def ended(self, count: int) -> None:
         """Wait until the card has so many lines."""
         wanted = f"document.querySelectorAll({ROWS!r}).length === {count}"
-        self.tab.wait_for_function(wanted, timeout=60_000)
+        self.tab.wait_for_function(wanted)
 
     def fold(self, title: str) -> None:
         """Open a fold of the column."""
@@ -80,7 +73,7 @@ def test_every_drill_can_be_pressed_and_fills_the_timeline_and_the_card(page):
         page.shows(".lrl-chosen-drill", what.title)
         assert page.tab.locator(".lrl-steps td:nth-child(2)").count() >= 3
         for place in (".lrl-steps", ".lrl-kpis"):  # no time is left open, no figure
-            expect(page.tab.locator(place)).not_to_contain_text("…", timeout=30_000)
+            expect(page.tab.locator(place)).not_to_contain_text("…", timeout=60_000)
         assert page.tab.locator(".lrl-status.bad").count() == 0
     assert page.count == 1 + len(FAULTS)
 
@@ -94,7 +87,7 @@ def test_a_later_switch_costs_more_and_the_page_says_how_late(page):
             page.tab.keyboard.press("ArrowRight")
         before = page.read(".lrl-take")
         page.drill("late_switch")
-        expect(page.tab.locator(".lrl-take")).not_to_have_text(before, timeout=30_000)
+        expect(page.tab.locator(".lrl-take")).not_to_have_text(before, timeout=60_000)
         words = page.read(".lrl-take").split()
         cost.append((float(words[3]), float(words[6].rstrip(".").replace(",", ""))))
     (late, paid), (later, more) = cost
@@ -118,7 +111,7 @@ def test_a_mark_that_moves_judges_the_card_anew(page):
 
 def test_luck_is_told_from_lateness_on_other_markets(page):
     page.press("many")
-    page.tab.wait_for_function("document.body.innerText.includes('on average')", timeout=60_000)
+    page.tab.wait_for_function("document.body.innerText.includes('on average')")
     assert "other markets" in page.read(".lrl-status")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from browser.page import SIZE, Page
+from browser.page import Page
 
 pytestmark = [pytest.mark.browser, pytest.mark.compiled]
 
@@ -18,13 +18,7 @@ class Frontier(Page):
 
     @classmethod
     def at(cls, browser, server, **query) -> Frontier:
-        context = browser.new_context(viewport={"width": SIZE[0], "height": SIZE[1]})
-        page = cls(context.new_page())
-        page.listen(server.address)
-        url = server.url(**query).replace("live.ipynb", "frontier.ipynb")
-        page.tab.goto(url, wait_until="commit")
-        page.idle()
-        return page
+        return cls.visit(browser, server.url("frontier", **query), ".lrl-run:not(:disabled)")
 
     def idle(self) -> None:
         """Wait until nothing runs."""
@@ -102,7 +96,7 @@ def test_a_cell_under_the_pointer_is_described_and_one_clicked_leads_into_the_li
         page.press("go")
     live = Page(opened.value)
     live.listen(page.tab.url)
-    live.tab.wait_for_selector(".lrl-link a[href*='order_entry_ms=90']", timeout=60_000)
+    live.tab.wait_for_selector(".lrl-link a[href*='order_entry_ms=90']")
     assert "latency.order_entry_ms=90" in live.tab.url
     live.stands("preset", "custom")
     assert live.tab.locator(".lrl-status").count() == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from browser.page import CHARTS, Page
+from browser.page import CHARTS, PATIENCE_S, Page
 
 pytestmark = [pytest.mark.browser, pytest.mark.compiled]
 
@@ -90,7 +90,7 @@ def test_an_address_opens_its_scenario_and_says_what_it_could_not_use(browser, s
         browser,
         server.url(preset="late_brakes", seed=11, **{"venue.fee_bps": 9_999, "risk.nonsense": 1}),
     )
-    page.tab.wait_for_selector(".lrl-pause:not(:disabled)", timeout=30_000)  # it plays by itself
+    page.tab.wait_for_selector(".lrl-pause:not(:disabled)")  # it plays by itself
     assert page.tab.locator(".lrl .widget-text input").first.input_value() == "11"
     page.shows(".lrl-status", "venue.fee_bps", "risk.nonsense")
     assert page.errors == []
@@ -115,7 +115,7 @@ def test_the_kernel_is_gone_soon_after_its_tab_is_closed(browser, server, only_p
     page.close()
     begun = time.monotonic()
     while mine & {kernel.pid for kernel in server.kernels()}:
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < PATIENCE_S  # how soon is measured in benchmarks/
         time.sleep(0.1)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from browser.page import SIZE, WATCH, Page, served
+from browser.page import Page, served
 from tape.binance_fixture import recording
 
 pytestmark = [pytest.mark.browser, pytest.mark.compiled]
@@ -22,15 +22,8 @@ class Recorded(Page):
 
     @classmethod
     def at(cls, browser, server, **query) -> Recorded:
-        context = browser.new_context(viewport={"width": SIZE[0], "height": SIZE[1]})
-        page = cls(context.new_page())
-        page.listen(server.address)
-        page.tab.add_init_script(WATCH)
-        page.tab.goto(
-            server.url(**query).replace("live.ipynb", "recorded.ipynb"), wait_until="commit"
-        )
-        page.tab.wait_for_selector(".lrl-hand-leader:not(:disabled)", timeout=120_000)
-        return page
+        url = server.url("recorded", **query)
+        return cls.visit(browser, url, ".lrl-hand-leader:not(:disabled)")
 
     def hand_in(self, role: str, path: Path) -> None:
         with self.tab.expect_file_chooser() as chooser:
@@ -77,7 +70,7 @@ def page(browser, shop) -> Iterator[Recorded]:
 
 
 def test_it_opens_on_the_market_and_plays_it(page, files):
-    page.tab.wait_for_selector(".lrl-pause:not(:disabled)", timeout=60_000)
+    page.tab.wait_for_selector(".lrl-pause:not(:disabled)")
     page.shows(".lrl-market", "perp", "BTCUSDT", "BTCUSD_PERP", "quotes/s", "95 % between")
     page.stands("market", "perp")
     before = page.pictures(MOVING)
@@ -108,11 +101,9 @@ def test_its_link_opens_the_same_market_and_settings(browser, shop, page):
     query = page.tab.locator(".lrl-link a").get_attribute("href")
     assert query.startswith("?market=perp&")
     page.choose("market", "again")
-    page.tab.wait_for_function(
-        "document.querySelector('.lrl-market .v').innerText === 'again'", timeout=60_000
-    )
+    page.tab.wait_for_function("document.querySelector('.lrl-market .v').innerText === 'again'")
     again = Recorded.at(browser, shop, **dict(part.split("=") for part in query[1:].split("&")))
-    again.tab.wait_for_selector(".lrl-pause:not(:disabled)", timeout=60_000)
+    again.tab.wait_for_selector(".lrl-pause:not(:disabled)")
     again.stands("wires", "retail")
     again.stands("market", "perp")
     assert again.errors == []
@@ -120,7 +111,7 @@ def test_its_link_opens_the_same_market_and_settings(browser, shop, page):
 
 
 def test_a_bad_file_is_told_in_a_sentence_and_the_market_plays_on(page, files):
-    page.tab.wait_for_selector(".lrl-pause:not(:disabled)", timeout=60_000)
+    page.tab.wait_for_selector(".lrl-pause:not(:disabled)")
     page.hand_in("leader", files["leader"])
     page.tab.locator(".lrl-handed:has-text('Now the follower')").wait_for()
     page.hand_in("follower", files["bad"])
@@ -134,7 +125,7 @@ def test_two_files_handed_in_play(page, files):
     page.hand_in("leader", files["leader"])
     page.hand_in("follower", files["follower"])
     page.tab.wait_for_function(
-        "document.querySelector('.lrl-market .v').innerText === 'Your own files'", timeout=60_000
+        "document.querySelector('.lrl-market .v').innerText === 'Your own files'"
     )
     page.tab.wait_for_selector(".lrl-pause:not(:disabled)")
     before = page.pictures(MOVING)
@@ -147,7 +138,7 @@ def test_two_files_handed_in_play(page, files):
 
 def test_a_large_file_arrives_and_one_too_large_is_refused_before_it_is_sent(page, files):
     page.hand_in("leader", files["heavy"])
-    page.tab.locator(".lrl-handed:has-text('heavy.gz, 12.0 MB')").wait_for(timeout=30_000)
+    page.tab.locator(".lrl-handed:has-text('heavy.gz, 12.0 MB')").wait_for()
     told = []
     page.tab.once("dialog", lambda dialog: (told.append(dialog.message), dialog.accept()))
     page.hand_in("leader", files["large"])
@@ -167,7 +158,7 @@ def test_where_no_market_is_named_the_page_says_what_to_do(browser, server, file
     page.shows(".lrl-status", "there is no market 'gone' here")
     page.hand_in("follower", files["follower"])
     page.hand_in("leader", files["leader"])
-    page.tab.wait_for_selector(".lrl-pause:not(:disabled)", timeout=60_000)
+    page.tab.wait_for_selector(".lrl-pause:not(:disabled)")
     assert page.watch(2)["frames"] > 1
     assert all(page.pictures(MOVING).values())
     assert page.errors == []

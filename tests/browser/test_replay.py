@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from browser.page import SIZE, WATCH, Page
+from browser.page import Page
 
 pytestmark = [pytest.mark.browser, pytest.mark.compiled]
 
@@ -21,15 +21,7 @@ class Player(Page):
 
     @classmethod
     def at(cls, browser, server, **query) -> Player:
-        context = browser.new_context(viewport={"width": SIZE[0], "height": SIZE[1]})
-        page = cls(context.new_page())
-        page.listen(server.address)
-        page.tab.add_init_script(WATCH)
-        page.tab.goto(
-            server.url(**query).replace("live.ipynb", "replay.ipynb"), wait_until="commit"
-        )
-        page.tab.wait_for_selector(".lrl-look:not(:disabled)", timeout=120_000)
-        return page
+        return cls.visit(browser, server.url("replay", **query), ".lrl-look:not(:disabled)")
 
 
 @dataclass(frozen=True)
@@ -103,7 +95,7 @@ def test_what_was_done_by_hand_stands_in_the_table(page):
 
 def test_verify_says_in_words_that_both_digests_are_equal(page):
     page.press("verify")
-    page.tab.wait_for_selector(".lrl-verdict", timeout=60_000)
+    page.tab.wait_for_selector(".lrl-verdict")
     page.shows(".lrl-verdict", "The same, to the last byte")
     recorded, again = page.read(".lrl-verdict .recorded"), page.read(".lrl-verdict .again")
     assert recorded == again

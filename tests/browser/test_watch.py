@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from urllib.request import Request, urlopen
 
 import pytest
-from browser.page import SIZE, Page, served
+from browser.page import Page, served
 
 pytestmark = [pytest.mark.browser, pytest.mark.compiled]
 
@@ -32,10 +32,7 @@ def room(chromium, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def page(browser, room) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": SIZE[0], "height": SIZE[1]})
-    page = Page(context.new_page())
-    page.listen(room.address)
-    page.tab.goto(f"{room.address.replace('live', 'watch')}?token=look-only", wait_until="commit")
+    page = Page.visit(browser, room.url("watch", token="look-only"), ".lrl-empty")
     yield page
     page.close()
 
