@@ -18,7 +18,8 @@ LEGS = (*FEEDS, "decision_ms", "order_entry_ms", "cancel_ms", "ack_ms")
 def _named(name: str, leg: str) -> dict[str, Any]:
     """The delay that a preset has for a leg."""
     if name not in WIRES:
-        raise ConfigError(f"no wires {name!r}; there are {', '.join(WIRES)}")
+        known = ", ".join(WIRES)
+        raise ConfigError(f"no wires {name!r}; there are {known}; or give a number of milliseconds")
     return WIRES[name].leg(leg)
 
 

@@ -18,7 +18,7 @@ from lablib.config import SimConfig
 from lablib.delays import Constant
 from lablib.errors import ConfigError
 from lablib.experiments.design import Design
-from lablib.experiments.precision import Root, root
+from lablib.experiments.precision import Root, root, standard_error, student
 
 Floats = NDArray[np.float64]
 
@@ -93,6 +93,21 @@ class Frontier:
             contour[k] = (other, *found, self._theory(along, other))
         contour.flags.writeable = False
         return contour
+
+    def best(self, confidence: float = 0.95) -> NDArray[np.bool_]:
+        """Which cells are as good as the one of the highest mean P&L, shape (len(ys), len(xs)).
+
+        Those from which it does not differ by a paired t-test on the common seeds; itself among them,
+        and none where nothing is known yet.
+        """
+        if not np.isfinite(self.pnl).any():
+            return np.zeros(self.pnl.shape, bool)
+        top = self.runs[np.unravel_index(np.nanargmax(self.pnl), self.pnl.shape)]
+        less = top - self.runs
+        reach = student(confidence, top.size - 1) * standard_error(less)
+        with np.errstate(invalid="ignore"):
+            alike: NDArray[np.bool_] = less.mean(axis=-1) <= np.nan_to_num(reach)
+        return alike
 
     def _theory(self, along: str, other: float) -> float:
         if along not in ORDER_WIRES:

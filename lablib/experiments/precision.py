@@ -16,6 +16,7 @@ Floats = NDArray[np.float64]
 
 _MANY = 4_000  # degrees of freedom beyond which Student's law is taken as at this many
 _FINE = 32  # points looked at between two nodes of a curve
+_BENT = 0.5  # a slope that differs by more than this share from the next: no straight line
 
 
 def standard_error(values: Floats, axis: int = -1) -> Floats:
@@ -82,8 +83,10 @@ def root(x: Floats, curves: Floats, confidence: float = 0.95) -> Root:
     """Zero of the mean of some curves, linear between nodes, and the interval where it may lie.
 
     The interval inverts the t-test: it holds every place around the root at which the mean of the
-    curves does not differ from zero. Curves on common noise keep what they share. Of several
-    crossings the one that best tells the two signs apart is taken.
+    curves does not differ from zero. Curves on common noise keep what they share. Where the curve bends
+    at the crossing, as at a jump, a straight line says nothing about the inside of its stretch: the
+    interval then reaches to both of its nodes. Of several crossings the one that best tells the two
+    signs apart is taken.
 
     Parameters
     ----------
@@ -115,7 +118,16 @@ def root(x: Floats, curves: Floats, confidence: float = 0.95) -> Root:
     before, after = np.flatnonzero(outside[:here]), np.flatnonzero(outside[here:])
     low = float(fine[before[-1]]) if before.size else -math.inf
     high = float(fine[here + after[0]]) if after.size else math.inf
+    if _bends(x, mean, k):
+        low, high = min(low, float(x[k])), max(high, float(x[k + 1]))
     return Root(at, low, high)
+
+
+def _bends(x: Floats, mean: Floats, k: int) -> bool:
+    """Whether the stretch from node `k` has another slope than one beside it, or none beside it."""
+    slopes = np.diff(mean) / np.diff(x)
+    beside = np.delete(slopes[max(0, k - 1) : k + 2], min(k, 1))
+    return bool((np.abs(beside - slopes[k]) > _BENT * abs(slopes[k])).any()) or not beside.size
 
 
 def _between(x: Floats, curves: Floats, at: float) -> tuple[Floats, Floats, Floats]:

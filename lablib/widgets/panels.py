@@ -48,9 +48,14 @@ def f32(values: Any) -> NDArray[np.float32]:
 
 
 def ended(values: Any) -> NDArray[np.float32]:
-    """Curves that end in a point: without one the browser has no place for their label, and complains."""
+    """Curves that end in a point: without one the browser has no place for their label, and complains.
+
+    One that ended before repeats its last but one, so that no stroke is drawn to a place of ours.
+    """
     out = np.array(values, np.float32)
-    out[..., -1] = np.where(np.isfinite(out[..., -1]), out[..., -1], 0.0)
+    before = out[..., -2] if out.shape[-1] > 1 else np.zeros_like(out[..., -1])
+    last = np.where(np.isfinite(out[..., -1]), out[..., -1], before)
+    out[..., -1] = np.where(np.isfinite(last), last, 0.0)
     return out
 
 

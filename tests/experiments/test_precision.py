@@ -52,6 +52,17 @@ def test_an_interval_that_leaves_the_grid_is_open():
     assert (found.low, found.high) == (-math.inf, math.inf)
 
 
+def test_across_a_jump_the_root_may_be_anywhere_between_its_nodes():
+    x = np.arange(0.0, 60, 10)
+    curves = np.array([5.0, 5.0, 5.0, -3.0, -3.0, -3.0]) + np.linspace(-0.01, 0.01, 4)[:, None]
+    found = root(x, curves)
+    assert (found.low, found.high) == (20, 30)
+    assert 20 < found.at < 30
+    smooth = root(x, 25.0 - x + np.linspace(-0.01, 0.01, 4)[:, None])
+    assert 24 < smooth.low < smooth.high < 26
+    assert (root(x[2:4], curves[:, 2:4]).low, root(x[2:4], curves[:, 2:4]).high) == (20, 30)
+
+
 def test_nodes_that_are_unknown_are_left_out():
     curves = np.array([[2.0, np.nan, -2.0], [2.0, 7.0, -2.0]])
     assert root(np.array([0.0, 1.0, 2.0]), curves).at == 1.0

@@ -92,7 +92,12 @@ def test_every_curve_ends_in_a_point(clock):
 
 def test_a_curve_that_has_an_end_keeps_it():
     assert ended([1.0, np.nan, 3.0]).tolist()[2] == 3.0
-    assert ended([[1.0, np.nan], [2.0, 5.0]])[:, 1].tolist() == [0.0, 5.0]
+    assert ended([[1.0, np.nan], [2.0, 5.0]])[:, 1].tolist() == [1.0, 5.0]
+
+
+def test_a_curve_that_ended_before_draws_no_stroke_to_a_place_of_ours():
+    assert ended([3.0, 4.0, np.nan]).tolist() == [3.0, 4.0, 4.0]
+    assert ended([np.nan, np.nan]).tolist()[1] == ended([np.nan]).tolist()[0] == 0.0
 
 
 def test_buys_point_up_from_below_their_price_and_sells_down_from_above(clock):

@@ -34,7 +34,8 @@ def _notes(plane: Plane) -> str:
     if not plane.frontier.caveats:
         return '<div class="lrl-note">The closed form’s assumptions hold here.</div>'
     why = "; ".join(plane.frontier.caveats)
-    return f'<div class="lrl-note">The closed form is a guide only: {escape(why)}.</div>'
+    coarse = " Against a delay P&amp;L then falls in steps too." if "in steps" in why else ""
+    return f'<div class="lrl-note">The closed form is a guide only: {escape(why)}.{coarse}</div>'
 
 
 def tip(plane: Plane, row: int, column: int) -> str:
@@ -92,10 +93,13 @@ def _tiles(
     tiles = [readouts.tile("Cells", f"{done:,} of {count:,}", runs), clock]
     if frontier is None or not np.isfinite(frontier.pnl).any():
         return tiles + [readouts.tile(name, "–") for name in ("Best cell", "Zero at", "P(halt)")]
-    row, column = np.unravel_index(np.nanargmax(frontier.pnl), frontier.pnl.shape)
+    # Of cells that are as good, the one furthest to the left: nobody should be told that late is best.
+    alike = frontier.best()
+    column, row = np.argwhere(alike.T)[0].tolist()
     best = readouts.signed(frontier.pnl[row, column])
+    others = f"; {alike.sum() - 1:,} more as good" if alike.sum() > 1 else ""
     halted = f"{100 * np.nanmean(frontier.halt_share):.3g} %"
-    tiles.append(readouts.tile("Best cell", best, plane.where(int(row), int(column))))
+    tiles.append(readouts.tile("Best cell", best, plane.where(row, column) + others))
     tiles.append(_zero_tile(plane, chosen))
     tiles.append(readouts.tile("P(halt)", halted, "mean of all cells"))
     return tiles

@@ -23,8 +23,8 @@ Both from one recorder, so that their clocks are one clock; the follower with it
 <li>Whoever runs this server can name markets for everybody:
 <code>lablib serve --market NAME=LEADER,FOLLOWER</code>.</li>
 <li>In a notebook: <code>lablib.widgets.recorded_lab(("leader.gz", "follower.gz"))</code>.</li></ol>
-<p>What the files must hold is in the README, under <b>Recorded markets</b>; <code>lablib data --leader FILE
---follower FILE</code> looks them through on a command line.</p></div>
+<p>What the files must hold is in the README, under <b>Recorded markets</b>; <code>lablib data LEADER
+FOLLOWER</code> looks them through on a command line.</p></div>
 """
 
 
