@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from lablib.kernels.tables import END
 from lablib.tape.alignment import Basis, fit_clock
 from lablib.tape.leadlag import lead_lag
-from lablib.tape.readers.binance import Capture
-from lablib.tape.readers.binance_book import History
-from lablib.tape.readers.binance_wire import ABSENT
+from lablib.tape.readers.capture import Capture
+from lablib.tape.readers.levels import History
 
 ODD_OFFSET_S = 0.1  # a recorder's clock this wrong is worth a warning
 ODD_DRIFT_US_PER_S = 1.0
@@ -68,21 +67,13 @@ def findings(
 
 
 def _of_file(capture: Capture) -> dict[str, Any]:
-    depth = capture.depth
-    before = np.where(depth["previous_id"] == ABSENT, depth["first_id"] - 1, depth["previous_id"])
-    channels = (capture.quotes, capture.trades, depth)
-    received = np.concatenate([channel["receive_ns"] for channel in channels])
-    happened = np.concatenate([channel["event_ns"] for channel in channels])
     return {
         "lines": capture.lines,
         "quotes": len(capture.quotes),
         "trades": len(capture.trades),
-        "depth_messages": len(depth),
-        "depth_rows": len(capture.rows),
-        "depth_gaps": int((before[1:] != depth["final_id"][:-1]).sum()),
-        "snapshots": len(capture.snapshots),
+        **capture.figures(),
         "dropped": capture.dropped,
-        "clock": fit_clock(received, happened),
+        "clock": fit_clock(*capture.times()) if capture.has_receive_time else {"messages": 0},
     }
 
 

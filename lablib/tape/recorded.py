@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -30,8 +31,9 @@ from lablib.kernels.tables import (
 from lablib.tape.alignment import Basis, measure_basis
 from lablib.tape.findings import findings
 from lablib.tape.readers import binance
-from lablib.tape.readers.binance import Capture, read_capture
-from lablib.tape.readers.binance_book import History, rebuild
+from lablib.tape.readers.binance_book import rebuild
+from lablib.tape.readers.capture import Capture
+from lablib.tape.readers.levels import History
 from lablib.tape.readers.text import OnBad, inflate, read_bytes, sha256
 
 BasisMethod = Literal["trailing", "none"]
@@ -48,9 +50,18 @@ MOST_NS = MOST_DAYS * 86_400 * NS_PER_S
 
 _HEAD_BYTES = 1 << 16
 _SHOWN_BYTES = 60
-_FORMATS: tuple[tuple[str, Callable[[bytes], bool], Callable[..., Capture]], ...] = (
-    (binance.LAYOUT, binance.recognises, read_capture),
-)
+
+
+class Format(NamedTuple):
+    """One vendor's files: what they look like, who reads them, and how their book is told."""
+
+    layout: str
+    recognises: Callable[[bytes], bool]  # of the first bytes, unpacked
+    read: Callable[..., Any]  # path, on_bad -> Capture
+    rebuild: Callable[..., History]  # the capture, start_ns, reach_ticks, on_bad
+
+
+_FORMATS = (Format(binance.LAYOUT, binance.recognises, binance.read_capture, rebuild),)
 
 
 class Source(NamedTuple):
@@ -92,8 +103,8 @@ def load(path: str | Path, on_bad: OnBad = "raise") -> Market:
     on_bad
         "raise" stops at the first bad row and names it; "skip" drops it and counts why.
     """
-    capture = _read(path, on_bad)
-    return _market(capture.symbol, capture, capture, "none", on_bad)
+    capture, book = _read(path, on_bad)
+    return _market(capture.symbol, capture, capture, book, "none", on_bad)
 
 
 def load_pair(
@@ -118,20 +129,22 @@ def load_pair(
     """
     if basis not in get_args(BasisMethod):
         raise ConfigError(f"basis must be 'trailing' or 'none', not {basis!r}")
-    first, second = _read(leader, on_bad), _read(follower, on_bad)
-    return _market(f"{first.symbol} > {second.symbol}", first, second, basis, on_bad)
+    first, _ = _read(leader, on_bad)
+    second, book = _read(follower, on_bad)
+    return _market(f"{first.symbol} > {second.symbol}", first, second, book, basis, on_bad)
 
 
-def _read(path: str | Path, on_bad: OnBad) -> Capture:
-    """Read a file with the reader that recognises it."""
+def _read(path: str | Path, on_bad: OnBad) -> tuple[Capture, Callable[..., History]]:
+    """Read a file with the reader that recognises it; also, what tells its book."""
     start = read_bytes(path)[:_HEAD_BYTES]
     head, damage = inflate(start)
     if damage and not head:
         raise DataError(f"{path}: {damage}")
-    for _, recognises, read in _FORMATS:
-        if recognises(head):
-            return read(path, on_bad)
-    known = "; ".join(layout for layout, _, _ in _FORMATS)
+    for one in _FORMATS:
+        if one.recognises(head):
+            capture = one.read(path, on_bad)
+            return capture, partial(one.rebuild, capture)
+    known = "; ".join(one.layout for one in _FORMATS)
     odd = (
         ", is not gzip in spite of its name" if Path(path).suffix == ".gz" and head is start else ""
     )
@@ -141,11 +154,16 @@ def _read(path: str | Path, on_bad: OnBad) -> Capture:
 
 
 def _market(
-    name: str, leader: Capture, follower: Capture, method: BasisMethod, on_bad: OnBad
+    name: str,
+    leader: Capture,
+    follower: Capture,
+    book: Callable[..., History],
+    method: BasisMethod,
+    on_bad: OnBad,
 ) -> Market:
     """Put a leader's quotes and a follower's book on one tape."""
     both_ns = _overlap_from(leader, follower)
-    history = rebuild(follower, start_ns=both_ns, reach_ticks=REACH_TICKS, on_bad=on_bad)
+    history = book(start_ns=both_ns, reach_ticks=REACH_TICKS, on_bad=on_bad)
     start_ns, last_ns = (int(history.touch["time_ns"][at]) for at in (0, -1))
     end_ns = min(last_ns, int(leader.quotes["receive_ns"][-1]))
     if end_ns <= start_ns:

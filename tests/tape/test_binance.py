@@ -17,7 +17,7 @@ from tape.binance_fixture import OFFSET_NS, Recording, recording
 
 from lablib.errors import ConfigError, DataError
 from lablib.kernels.tables import BUY, SELL
-from lablib.tape.readers.binance import Capture, read_capture
+from lablib.tape.readers.binance import BinanceCapture, read_capture
 from lablib.tape.readers.text import decimals
 
 REAL = {  # lines, bookTicker, trade, depth, tick, lot: data/README.md, counted by wc and grep
@@ -27,7 +27,7 @@ REAL = {  # lines, bookTicker, trade, depth, tick, lot: data/README.md, counted 
 }
 
 
-def read(made: Recording, folder: Path, on_bad: str = "raise") -> Capture:
+def read(made: Recording, folder: Path, on_bad: str = "raise") -> BinanceCapture:
     return read_capture(made.write(folder / "capture.gz"), on_bad)
 
 

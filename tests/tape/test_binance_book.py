@@ -12,7 +12,7 @@ from tape.binance_fixture import LEVELS, Book, Recording, recording
 
 from lablib.errors import DataError
 from lablib.kernels.tables import BUY, CLEAR, LEVEL, NO_ASK, NO_BID, SETTLED
-from lablib.tape.readers.binance import Capture, read_capture
+from lablib.tape.readers.binance import BinanceCapture, read_capture
 from lablib.tape.readers.binance_book import History, rebuild
 
 VENUES = ["coinm", "usdm", "spot"]
@@ -23,7 +23,7 @@ COMPARISONS = {
 }  # data/README.md
 
 
-def read(made: Recording, folder: Path) -> Capture:
+def read(made: Recording, folder: Path) -> BinanceCapture:
     return read_capture(made.write(folder / "capture.gz"))
 
 

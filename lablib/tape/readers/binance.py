@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lablib.kernels.tables import BUY, NO_ASK, SELL
-from lablib.tape.readers.binance_wire import CHANNELS, WHEN, Channel, Draft
+from lablib.tape.readers.binance_wire import CHANNELS, Channel, Draft
+from lablib.tape.readers.capture import ABSENT, QUOTE, TRADE, WHEN, Capture
 from lablib.tape.readers.text import (
     Ints,
     OnBad,
@@ -35,17 +36,6 @@ LAYOUT = (
 )
 
 i8 = np.int64
-QUOTE = np.dtype(
-    [
-        *WHEN,
-        ("update_id", i8),
-        ("bid_ticks", i8),
-        ("bid_lots", i8),
-        ("ask_ticks", i8),
-        ("ask_lots", i8),
-    ]
-)
-TRADE = np.dtype([*WHEN, ("trade_id", i8), ("side", i8), ("ticks", i8), ("lots", i8)])
 DEPTH = np.dtype(
     [
         *WHEN,
@@ -71,32 +61,34 @@ class Snapshot:
     rows: NDArray[Any]  # ROW
 
 
-@dataclass(frozen=True, eq=False)
-class Capture:
-    """One recording, channel by channel, each in the order of the file.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class BinanceCapture(Capture):
+    """A recording with its depth messages; `event_ns` is E and `transact_ns` T (spot quotes have neither)."""
 
-    Times are ns since 1970 UTC: `receive_ns` by the recorder's clock, `event_ns` (E) and
-    `transact_ns` (T) by the exchange's, -1 where a message has none (all of spot `bookTicker`).
-    """
-
-    source: str  # as the caller named it
-    sha256: str  # of the file's bytes
-    symbol: str
-    is_inverse: bool  # COIN-M: a lot is a contract of a fixed worth in USD
-    tick_size: float  # currency
-    lot_size: float  # coin, or contracts
-    quotes: NDArray[Any]  # QUOTE
-    trades: NDArray[Any]  # TRADE
     depth: NDArray[Any]  # DEPTH
     rows: NDArray[Any]  # ROW, of all depth messages
     snapshots: tuple[Snapshot, ...]
-    lines: int
-    dropped: dict[str, int]  # lines or messages not used, by reason
 
-    def mid_ticks(self, tick_size: float) -> NDArray[np.float64]:
-        """Middle of every best quote, in ticks of this size; exact where it is the capture's own."""
-        middle: NDArray[np.float64] = (self.quotes["bid_ticks"] + self.quotes["ask_ticks"]) / 2
-        return middle * (self.tick_size / tick_size)
+    def figures(self) -> dict[str, int]:
+        """Depth messages and snapshots, and where the messages do not follow one another."""
+        depth = self.depth
+        before = np.where(
+            depth["previous_id"] == ABSENT, depth["first_id"] - 1, depth["previous_id"]
+        )
+        return {
+            "depth_messages": len(depth),
+            "depth_rows": len(self.rows),
+            "depth_gaps": int((before[1:] != depth["final_id"][:-1]).sum()),
+            "snapshots": len(self.snapshots),
+        }
+
+    def times(self) -> tuple[Ints, Ints]:
+        """As of every capture; its depth messages have times as well."""
+        received, happened = super().times()
+        return (
+            np.concatenate((received, self.depth["receive_ns"])),
+            np.concatenate((happened, self.depth["event_ns"])),
+        )
 
 
 def recognises(head: bytes) -> bool:
@@ -104,7 +96,7 @@ def recognises(head: bytes) -> bool:
     return _HEAD.match(head) is not None
 
 
-def read_capture(path: str | Path, on_bad: OnBad = "raise") -> Capture:
+def read_capture(path: str | Path, on_bad: OnBad = "raise") -> BinanceCapture:
     """Read one recording.
 
     Parameters
@@ -113,7 +105,7 @@ def read_capture(path: str | Path, on_bad: OnBad = "raise") -> Capture:
         The file, gzip or plain.
     on_bad
         "raise" stops at the first bad line with a DataError; "skip" drops it and counts the reason
-        in `Capture.dropped`. A skipped depth message leaves a gap that `rebuild` will meet. Messages
+        in `dropped`. A skipped depth message leaves a gap that `rebuild` will meet. Messages
         of other channels and trades that are no ordinary trades (`X` other than MARKET) are dropped
         and counted in both cases.
     """
@@ -130,7 +122,7 @@ def read_capture(path: str | Path, on_bad: OnBad = "raise") -> Capture:
     return _capture(draft, sha256(data), len(lines))
 
 
-def _capture(draft: Draft, digest: str, lines: int) -> Capture:
+def _capture(draft: Draft, digest: str, lines: int) -> BinanceCapture:
     """Turn text into exact integers, refuse what no market can show, and lay out the arrays."""
     refusals = draft.refusals
     prices, price_places, bad_price = _numbers({n: c.prices for n, c in draft.channels.items()})
@@ -149,7 +141,7 @@ def _capture(draft: Draft, digest: str, lines: int) -> Capture:
     quotes = _quotes(kept["quote"], rows["quote"], refusals)
     if not len(quotes):
         raise refusals.stop("holds no usable bookTicker message, so its best quote is unknown")
-    return Capture(
+    return BinanceCapture(
         source=refusals.source,
         sha256=digest,
         symbol=draft.symbol.upper(),

@@ -10,36 +10,18 @@ by itself.
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lablib.kernels.tables import FAR
-from lablib.tape.readers.binance import Capture, Snapshot
-from lablib.tape.readers.binance_wire import ABSENT
-from lablib.tape.readers.levels import TOUCH, LevelBook, Teller
+from lablib.tape.readers.binance import BinanceCapture, Snapshot
+from lablib.tape.readers.capture import ABSENT
+from lablib.tape.readers.levels import TOUCH, History, LevelBook, Teller
 from lablib.tape.readers.text import OnBad, Refusals
 
 
-@dataclass(frozen=True, eq=False)
-class History:
-    """What one book went through.
-
-    `events` are CLEAR, LEVEL and SETTLED of TAPE_EVENT; the first group is the whole book. Times are
-    receive times, ns since 1970. `report` counts the depth `messages`, the `applied` ones, the
-    `comparisons` with bookTicker and how many were `equal` in both prices and both quantities, the
-    breaks by reason, how often the `window_moves`, and the line of the `first_difference` (0: none).
-    """
-
-    events: NDArray[Any]
-    touch: NDArray[Any]  # TOUCH, at every SETTLED
-    report: dict[str, int]
-
-
 def rebuild(
-    capture: Capture, *, start_ns: int = 0, reach_ticks: int = FAR, on_bad: OnBad = "raise"
+    capture: BinanceCapture, *, start_ns: int = 0, reach_ticks: int = FAR, on_bad: OnBad = "raise"
 ) -> History:
     """Rebuild the book and compare it with bookTicker.
 
@@ -61,7 +43,9 @@ def rebuild(
 class _Rebuilding:
     """One pass over one capture."""
 
-    def __init__(self, capture: Capture, start_ns: int, reach_ticks: int, on_bad: OnBad) -> None:
+    def __init__(
+        self, capture: BinanceCapture, start_ns: int, reach_ticks: int, on_bad: OnBad
+    ) -> None:
         self.capture = capture
         self.depth = capture.depth
         self.refusals = Refusals(capture.source, on_bad)

@@ -14,13 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lablib.kernels.tables import BUY, NS_PER_MS, SELL
+from lablib.tape.readers.capture import ABSENT, WHEN
 from lablib.tape.readers.text import Refusals
 
-ABSENT = -1  # a time or an id the message does not carry
 CHANNELS = ("quote", "trade", "depth", "snapshot")
 
 i8 = np.int64
-WHEN = [("line", i8), ("receive_ns", i8), ("event_ns", i8), ("transact_ns", i8)]
 MESSAGE = np.dtype(
     [
         *WHEN,

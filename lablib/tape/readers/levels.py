@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,21 @@ TOUCH = np.dtype(
 Change = tuple[int, int, int]  # side, ticks, lots now; 0 removes the level
 
 _EVENT_FIELDS = ("time_ns", "kind", "side", "ticks", "lots")
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """What one book went through.
+
+    `events` are CLEAR, LEVEL and SETTLED of TAPE_EVENT; the first group is the whole book. Times are
+    receive times, ns since 1970. `report` counts the depth `messages`, the `applied` ones, the
+    `comparisons` with bookTicker and how many were `equal` in both prices and both quantities, the
+    breaks by reason, how often the `window_moves`, and the line of the `first_difference` (0: none).
+    """
+
+    events: NDArray[Any]
+    touch: NDArray[Any]  # TOUCH, at every SETTLED
+    report: dict[str, int]
 
 
 class LevelBook:
