@@ -61,7 +61,7 @@ def findings(
     report["warnings"] = [
         *(line for role, capture in captures.items() for line in _of_clock(capture, report[role])),
         *_of_book(captures["follower"], report["book"]),
-        *_of_pair(report),
+        *_of_pair(captures, report),
     ]
     return report
 
@@ -85,6 +85,11 @@ def _crossed(history: History) -> int:
 
 def _of_clock(capture: Capture, figures: dict[str, Any]) -> list[str]:
     warnings = []
+    if not capture.has_receive_time:
+        warnings.append(
+            f"{capture.source}: has no receive times; the exchange's stand in for them, and what the feed"
+            " takes has to come from `latency`"
+        )
     clock = figures["clock"]
     offset_s, drift = clock.get("offset_s", 0.0), clock.get("drift_us_per_s", 0.0)
     if abs(offset_s) > ODD_OFFSET_S or abs(drift) > ODD_DRIFT_US_PER_S or clock.get("negative", 0):
@@ -101,6 +106,11 @@ def _of_clock(capture: Capture, figures: dict[str, Any]) -> list[str]:
 
 def _of_book(follower: Capture, book: dict[str, int]) -> list[str]:
     warnings = []
+    if "levels" in book:
+        warnings.append(
+            f"{follower.source}: shows {book['levels']} levels a side; what lies deeper is in no book, and"
+            " a level that leaves the view counts as gone"
+        )
     if book["equal"] < book["comparisons"]:
         warnings.append(
             f"{follower.source}: the rebuilt touch differs from bookTicker at "
@@ -117,10 +127,16 @@ def _of_book(follower: Capture, book: dict[str, int]) -> list[str]:
     return warnings
 
 
-def _of_pair(report: dict[str, Any]) -> list[str]:
+def _of_pair(captures: dict[str, Capture], report: dict[str, Any]) -> list[str]:
     if "basis" not in report:
         return []
     warnings = []
+    ours_too, theirs_too = (captures[role].has_receive_time for role in ("leader", "follower"))
+    if ours_too != theirs_too:
+        warnings.append(
+            "one recording has the recorder's time and the other the exchange's alone: two clocks, and a"
+            " lead between them means nothing"
+        )
     ours, theirs = (report[role]["clock"].get("offset_s") for role in ("leader", "follower"))
     if ours is not None and theirs is not None and abs(ours - theirs) > ODD_DIFFERENCE_S:
         warnings.append(

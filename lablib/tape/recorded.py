@@ -30,11 +30,12 @@ from lablib.kernels.tables import (
 )
 from lablib.tape.alignment import Basis, measure_basis
 from lablib.tape.findings import findings
-from lablib.tape.readers import binance
+from lablib.tape.readers import binance, binance_csv, states, tardis
 from lablib.tape.readers.binance_book import rebuild
 from lablib.tape.readers.capture import Capture
 from lablib.tape.readers.levels import History
-from lablib.tape.readers.text import OnBad, inflate, read_bytes, sha256
+from lablib.tape.readers.text import OnBad, read_bytes, sha256
+from lablib.tape.readers.wrapping import inflate
 
 BasisMethod = Literal["trailing", "none"]
 
@@ -61,7 +62,13 @@ class Format(NamedTuple):
     rebuild: Callable[..., History]  # the capture, start_ns, reach_ticks, on_bad
 
 
-_FORMATS = (Format(binance.LAYOUT, binance.recognises, binance.read_capture, rebuild),)
+_FORMATS = (
+    Format(binance.LAYOUT, binance.recognises, binance.read_capture, rebuild),
+    *(
+        Format(vendor.LAYOUT, vendor.recognises, vendor.read_capture, states.rebuild)
+        for vendor in (tardis, binance_csv)
+    ),
+)
 
 
 class Source(NamedTuple):

@@ -23,7 +23,7 @@ from lablib.kernels.tables import (
     TAPE_EVENT,
     TRADE,
 )
-from lablib.tape.readers.text import exceeds
+from lablib.tape.readers.wrapping import exceeds
 from lablib.tape.recorded import Market, load, load_pair
 
 SECOND = 1_000_000_000

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import zlib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,14 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lablib.errors import ConfigError, DataError
+from lablib.tape.readers.wrapping import inflate
 
 OnBad = Literal["raise", "skip"]
 Ints = NDArray[np.int64]
-
-GZIP = b"\x1f\x8b"
-_GZIP_WBITS = 31  # zlib's word for "with a gzip header"
-_CHUNK = 1 << 20
-_MOST_MEMBERS = 1_000  # of a gzip that somebody hands in
 
 # Twelve digits before the point leave room for six behind it in an int64; `decimals` checks the sum.
 _DECIMAL = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,12})?")
@@ -69,54 +64,6 @@ def read_bytes(path: str | Path) -> bytes:
 def sha256(data: bytes) -> str:
     """SHA-256 as hexadecimal text."""
     return hashlib.sha256(data).hexdigest()
-
-
-def inflate(data: bytes) -> tuple[bytes, str]:
-    """Plain bytes of a gzip (or plain) file, and what is wrong with its wrapping, "" when nothing is.
-
-    Everything before the damage is returned, so that a recorder that was killed loses only its tail.
-    """
-    if not data.startswith(GZIP):
-        return data, ""
-    parts: list[bytes] = []
-    while data:
-        member = zlib.decompressobj(wbits=_GZIP_WBITS)
-        for start in range(0, len(data), _CHUNK):
-            try:
-                parts.append(member.decompress(data[start : start + _CHUNK]))
-            except zlib.error as error:
-                return b"".join(parts), f"broken gzip: {error}"
-            if member.eof:
-                data = (member.unused_data + data[start + _CHUNK :]).lstrip(b"\0")
-                break
-        else:
-            return b"".join(parts), "truncated gzip: it ends before its end-of-stream mark"
-    return b"".join(parts), ""
-
-
-def exceeds(data: bytes, most: int) -> bool:
-    """Whether a gzip (or plain) file is larger than `most` bytes unpacked, told without unpacking more.
-
-    One of very many pieces counts as such too: each of them costs time, however small it is.
-    """
-    if not data.startswith(GZIP):
-        return len(data) > most
-    seen = 0
-    for _ in range(_MOST_MEMBERS):
-        member = zlib.decompressobj(wbits=_GZIP_WBITS)
-        rest = data
-        while rest and not member.eof:
-            try:
-                seen += len(member.decompress(rest, _CHUNK))
-            except zlib.error:  # whoever reads it will say so
-                return False
-            if seen > most:
-                return True
-            rest = member.unconsumed_tail
-        data = member.unused_data.lstrip(b"\0")
-        if not data:
-            return False
-    return True
 
 
 def lines_of(data: bytes, refusals: Refusals) -> list[str]:

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lablib.errors import ConfigError, DataError
-from lablib.tape.readers.text import OnBad, exceeds
+from lablib.tape.readers.text import OnBad
+from lablib.tape.readers.wrapping import exceeds
 
 if TYPE_CHECKING:
     from lablib.tape.recorded import Market
