@@ -108,7 +108,7 @@ def _of_book(follower: Capture, book: dict[str, int]) -> list[str]:
     warnings = []
     if "levels" in book:
         warnings.append(
-            f"{follower.source}: shows {book['levels']} levels a side; what lies deeper is in no book, and"
+            f"{follower.source}: shows the book {book['levels']} deep; what lies deeper is not there, and"
             " a level that leaves the view counts as gone"
         )
     if book["equal"] < book["comparisons"]:

@@ -140,7 +140,7 @@ def _judge(when: NDArray[Any], ticks: Ints, lots: Ints, refusals: Refusals) -> N
     """Which rows a market can show; refuse each of the others once."""
     good = np.ones(len(when), bool)
 
-    def refuse(bad: Any, reason: str, words: Callable[[int], str]) -> None:
+    def refuse(bad: Any, reason: str, words: Callable[[Any], str]) -> None:
         for at in np.flatnonzero(bad & good):
             refusals.refuse(int(when["line"][at]), reason, words(at))
         good[bad] = False
