@@ -8,7 +8,7 @@ market's report.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -30,7 +30,7 @@ from lablib.kernels.tables import (
 )
 from lablib.tape.alignment import Basis, measure_basis
 from lablib.tape.findings import findings
-from lablib.tape.readers import binance, binance_csv, states, tardis
+from lablib.tape.readers import binance, binance_csv, plain, states, tardis
 from lablib.tape.readers.binance_book import rebuild
 from lablib.tape.readers.capture import Capture
 from lablib.tape.readers.levels import History
@@ -53,13 +53,27 @@ _HEAD_BYTES = 1 << 16
 _SHOWN_BYTES = 60
 
 
+@dataclass(frozen=True)
+class Recording:
+    """A file, and what has to be said of it.
+
+    `symbol` chooses where a file has several; `columns` says what a CSV or Parquet of one's own calls its
+    columns, as `readers.plain` has them: time, exchange_time, bid, bid_size, ask, ask_size, symbol.
+    """
+
+    path: str | Path
+    symbol: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
 class Format(NamedTuple):
     """One vendor's files: what they look like, who reads them, and how their book is told."""
 
     layout: str
     recognises: Callable[[bytes], bool]  # of the first bytes, unpacked
-    read: Callable[..., Any]  # path, on_bad -> Capture
+    read: Callable[..., Any]  # path, on_bad and options -> Capture
     rebuild: Callable[..., History]  # the capture, start_ns, reach_ticks, on_bad
+    options: tuple[str, ...] = ()  # of `Recording`, which the reader knows
 
 
 _FORMATS = (
@@ -67,6 +81,9 @@ _FORMATS = (
     *(
         Format(vendor.LAYOUT, vendor.recognises, vendor.read_capture, states.rebuild)
         for vendor in (tardis, binance_csv)
+    ),
+    Format(
+        plain.LAYOUT, plain.recognises, plain.read_capture, states.rebuild, ("symbol", "columns")
     ),
 )
 
@@ -100,23 +117,23 @@ class Market:
     report: dict[str, Any] = field(repr=False)  # plain numbers, in named groups; and `warnings`
 
 
-def load(path: str | Path, on_bad: OnBad = "raise") -> Market:
+def load(recording: str | Path | Recording, on_bad: OnBad = "raise") -> Market:
     """Load one recording: its own best quote is the external price.
 
     Parameters
     ----------
-    path
-        The file; its format is recognised by its first bytes.
+    recording
+        The file, or a `Recording` that says more of it; its format is recognised by its first bytes.
     on_bad
         "raise" stops at the first bad row and names it; "skip" drops it and counts why.
     """
-    capture, book = _read(path, on_bad)
+    capture, book = _read(recording, on_bad)
     return _market(capture.symbol, capture, capture, book, "none", on_bad)
 
 
 def load_pair(
-    leader: str | Path,
-    follower: str | Path,
+    leader: str | Path | Recording,
+    follower: str | Path | Recording,
     basis: BasisMethod = "trailing",
     on_bad: OnBad = "raise",
 ) -> Market:
@@ -127,7 +144,8 @@ def load_pair(
     leader
         The recording whose best quote becomes the external price.
     follower
-        The recording, with depth and a snapshot, whose book becomes the venue.
+        The recording whose book becomes the venue: of levels with their changes, or of quotes, a book
+        one level deep.
     basis
         "trailing" subtracts the slowly moving distance of the two prices from the external price,
         strictly causally (see `alignment.Basis`); "none" leaves it in, and a divergence open.
@@ -141,15 +159,25 @@ def load_pair(
     return _market(f"{first.symbol} > {second.symbol}", first, second, book, basis, on_bad)
 
 
-def _read(path: str | Path, on_bad: OnBad) -> tuple[Capture, Callable[..., History]]:
+def _read(
+    recording: str | Path | Recording, on_bad: OnBad
+) -> tuple[Capture, Callable[..., History]]:
     """Read a file with the reader that recognises it; also, what tells its book."""
+    asked = recording if isinstance(recording, Recording) else Recording(recording)
+    path = asked.path
+    options = {name: value for name in ("symbol", "columns") if (value := getattr(asked, name))}
     start = read_bytes(path)[:_HEAD_BYTES]
     head, damage = inflate(start)
     if damage and not head:
         raise DataError(f"{path}: {damage}")
     for one in _FORMATS:
         if one.recognises(head):
-            capture = one.read(path, on_bad)
+            unknown = sorted(set(options).difference(one.options))
+            if unknown:
+                raise ConfigError(
+                    f"{unknown[0]}: {path} is of a format that says so by itself: {one.layout}"
+                )
+            capture = one.read(path, on_bad, **options)
             return capture, partial(one.rebuild, capture)
     known = "; ".join(one.layout for one in _FORMATS)
     odd = (
@@ -169,6 +197,10 @@ def _market(
     on_bad: OnBad,
 ) -> Market:
     """Put a leader's quotes and a follower's book on one tape."""
+    if not follower.has_sizes:
+        raise DataError(
+            f"{follower.source}: has no sizes, so nobody can trade on it; it can lead another market"
+        )
     both_ns = _overlap_from(leader, follower)
     history = book(start_ns=both_ns, reach_ticks=REACH_TICKS, on_bad=on_bad)
     start_ns, last_ns = (int(history.touch["time_ns"][at]) for at in (0, -1))

@@ -43,6 +43,7 @@ class Capture:
     symbol: str
     is_inverse: bool = False  # a lot is a contract of a fixed worth in USD
     has_receive_time: bool = True
+    has_sizes: bool = True  # otherwise a lot stands for a size that is not known
     tick_size: float  # currency
     lot_size: float  # coin, shares or contracts
     quotes: NDArray[Any]  # QUOTE

@@ -8,6 +8,7 @@ import zlib
 
 GZIP = b"\x1f\x8b"
 ZIP = b"PK\x03\x04"
+PARQUET = b"PAR1"
 
 _GZIP_WBITS = 31  # zlib's word for "with a gzip header"
 _CHUNK = 1 << 20
@@ -46,6 +47,8 @@ def exceeds(data: bytes, most: int) -> bool:
     """
     if data.startswith(ZIP):
         return _zipped_size(data) > most
+    if data.startswith(PARQUET):
+        return _parquet_size(data) > most
     if not data.startswith(GZIP):
         return len(data) > most
     seen = 0
@@ -84,3 +87,15 @@ def _zipped_size(data: bytes) -> int:
             return sum(one.file_size for one in archive.infolist())
     except (zipfile.BadZipFile, NotImplementedError):  # whoever reads it will say so
         return 0
+
+
+def _parquet_size(data: bytes) -> int:
+    """What a table of plain numbers of that many rows would take: packed it may be a thousandth."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        about = pq.read_metadata(io.BytesIO(data))
+    except (pa.ArrowException, OSError):  # whoever reads it will say so
+        return 0
+    return max(len(data), int(about.num_rows * about.num_columns * 8))

@@ -1,0 +1,179 @@
+"""Reads best quotes out of any table whose columns have names: CSV, plain or wrapped, or Parquet.
+
+What a column is called is told by `columns`, or by its being called what many call it. Times are UTC: whole
+numbers since 1970 whose size tells their unit, Parquet's own timestamps, or texts such as
+`2024-08-08 23:54:15.087891`.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from lablib.errors import ConfigError
+from lablib.tape.readers.capture import ABSENT, WHEN
+from lablib.tape.readers.columns import Columns, exact, nanoseconds, read_columns
+from lablib.tape.readers.states import Exact, Rows, StateCapture, capture_of
+from lablib.tape.readers.text import OnBad, Refusals, read_bytes, sha256
+from lablib.tape.readers.wrapping import PARQUET
+
+# What we call a column, and what others do; the first found counts.
+NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "time": (
+            "receive_time",
+            "receive_ns",
+            "recv_ts",
+            "ts_recv",
+            "local_timestamp",
+            "local_ts",
+            "local_ns",
+        ),
+        "exchange_time": ("exch_ts", "ts_event", "event_time", "time", "timestamp", "datetime"),
+        "bid": ("bid_px", "bid_price", "best_bid", "best_bid_price"),
+        "bid_size": ("bid_qty", "bid_sz", "bid_amount", "bid_volume", "best_bid_qty"),
+        "ask": ("ask_px", "ask_price", "best_ask", "best_ask_price"),
+        "ask_size": ("ask_qty", "ask_sz", "ask_amount", "ask_volume", "best_ask_qty"),
+        "symbol": ("instrument", "venue", "ticker"),
+    }
+)
+LAYOUT = "CSV or Parquet with columns such as time, bid, bid_size, ask, ask_size (see `columns`)"
+
+_NEEDED = ("bid", "ask")
+
+
+def recognises(head: bytes) -> bool:
+    """Whether a file that begins (unpacked) with these bytes is a table with a bid and an ask."""
+    if head.startswith(PARQUET):
+        return True
+    first = head.partition(b"\n")[0].decode("utf-8", errors="replace")
+    names = [name.strip().strip('"') for name in first.split(",")]
+    return all(_found(names, name, {}) for name in _NEEDED)
+
+
+def read_capture(
+    path: str | Path,
+    on_bad: OnBad = "raise",
+    *,
+    symbol: str = "",
+    columns: Mapping[str, str] = MappingProxyType({}),
+) -> StateCapture:
+    """Read one file.
+
+    Parameters
+    ----------
+    path, on_bad
+        As every reader has them.
+    symbol
+        Of the rows to take, where the file has those of several.
+    columns
+        What the file calls our columns, `NAMES`: such as `{"time": "local_ns", "bid": "bid_px"}`.
+        `time` is the recorder's, `exchange_time` the venue's; one of them is enough. Without sizes a
+        recording can lead, and nobody can trade on it.
+    """
+    refusals = Refusals(str(path), on_bad)
+    odd = sorted(set(columns) - set(NAMES))
+    if odd:
+        raise ConfigError(f"columns: there is no {odd[0]!r}; known are {', '.join(NAMES)}")
+    data = read_bytes(path)
+    table, lines = (
+        _read_parquet(data, refusals) if data.startswith(PARQUET) else read_columns(data, refusals)
+    )
+    here = {name: _chosen(table.names, name, columns, refusals) for name in NAMES}
+    table, symbol = _of_symbol(table, here["symbol"], symbol, refusals)
+    stamped = [name for name in ("time", "exchange_time") if here[name]]
+    missing = [name for name in _NEEDED if not here[name]] or ([] if stamped else ["time"])
+    if missing:
+        raise refusals.stop(
+            f"has no column for {missing[0]!r}; there are {', '.join(table.names)[:200]}:"
+            f" name it by columns={{{missing[0]!r}: …}}"
+        )
+    times, good = nanoseconds(table, here[stamped[0]], refusals)
+    happened, known = nanoseconds(table, here[stamped[-1]], refusals)
+    prices, priced = exact(table, [here["bid"], here["ask"]], "price", refusals)
+    good &= known & priced
+    has_sizes = bool(here["bid_size"] and here["ask_size"])
+    if has_sizes:
+        sizes, sized = exact(table, [here["bid_size"], here["ask_size"]], "size", refusals)
+        good &= sized
+    else:
+        sizes = Exact(np.ones_like(prices.values), 0)
+    when = np.zeros(int(good.sum()), WHEN)
+    when["line"], when["receive_ns"] = table.line[good], times[good]
+    when["event_ns"] = happened[good]
+    when["transact_ns"] = ABSENT
+    return capture_of(
+        Rows(when, prices.at(good), sizes.at(good)),
+        refusals,
+        sha256=sha256(data),
+        symbol=symbol or Path(path).name.partition(".")[0],
+        has_receive_time=stamped[0] == "time",
+        has_sizes=has_sizes,
+        lines=lines,
+    )
+
+
+def _found(names: Any, name: str, columns: Mapping[str, str]) -> str:
+    """What a file calls one of our columns, "" if it has none such."""
+    wanted = (columns[name],) if name in columns else (name, *NAMES[name])
+    return next((theirs for theirs in wanted if theirs in names), "")
+
+
+def _chosen(
+    names: tuple[str, ...], name: str, columns: Mapping[str, str], refusals: Refusals
+) -> str:
+    if name in columns and columns[name] not in names:
+        there = ", ".join(names)[:200]
+        raise refusals.stop(f"has no column {columns[name]!r} for {name!r}; there are {there}")
+    return _found(names, name, columns)
+
+
+def _of_symbol(table: Columns, column: str, symbol: str, refusals: Refusals) -> tuple[Columns, str]:
+    """The rows of one symbol, and which it is."""
+    if not column:
+        if symbol:
+            raise refusals.stop(f"has no column of symbols to take {symbol!r} from")
+        return table, ""
+    there = table.text[column]
+    known = sorted(set(there))
+    if not symbol and len(known) == 1:
+        return table, known[0]
+    if symbol not in known:
+        told = f"no {symbol!r}" if symbol else f"{len(known)} symbols, where one is wanted"
+        raise refusals.stop(f"holds {told} in {column}: choose by symbol= among {known[:8]}")
+    return table.keep(np.array([name == symbol for name in there], bool)), symbol
+
+
+def _read_parquet(data: bytes, refusals: Refusals) -> tuple[Columns, int]:
+    """A Parquet file's columns as text; a row's line is its number, from 1 on."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(io.BytesIO(data))
+        text = {name: _texts(table.column(name), pa) for name in table.column_names}
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise refusals.stop(f"broken Parquet: {str(error)[:200]}") from None
+    count = table.num_rows
+    return Columns(tuple(table.column_names), np.arange(1, count + 1), text), count
+
+
+def _texts(column: Any, pa: Any) -> list[str]:
+    """Every value as it would stand in a CSV; of a float, the shortest decimal that is this float."""
+    kind = column.type
+    if pa.types.is_timestamp(kind):
+        column = column.cast(pa.timestamp("ns", kind.tz)).cast(pa.int64())
+    values = column.to_pylist()
+    if pa.types.is_floating(kind):
+        return ["" if value is None else _decimal(value) for value in values]
+    return ["" if value is None else str(value) for value in values]
+
+
+def _decimal(value: float) -> str:
+    text = repr(value)
+    return text if "e" not in text else np.format_float_positional(value, trim="0")
