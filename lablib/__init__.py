@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from lablib.tape.readers.latency import Latencies as Latencies
     from lablib.tape.readers.latency import load_latency as load_latency
     from lablib.tape.recorded import Market as Market
+    from lablib.tape.recorded import Recording as Recording
     from lablib.tape.recorded import load as load
     from lablib.tape.recorded import load_pair as load_pair
 
@@ -80,7 +81,7 @@ _ROOMS = {
     "run": "Run run",
     "session": "Session",
     "tape.readers.latency": "Latencies load_latency",
-    "tape.recorded": "Market load load_pair",
+    "tape.recorded": "Market Recording load load_pair",
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}
 

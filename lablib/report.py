@@ -72,7 +72,9 @@ def recording(report: Mapping[str, Any]) -> str:
         f"recorded market: {report['events']['external']:,} moves of {who},"
         f" {report['events']['level']:,} level changes and {report['events']['trade']:,} trades of"
         f" {whose}",
-        f"the rebuilt book shows the recorded best quote at {book['equal']:,} of"
+        f"its book is told row by row, {book['levels']} deep"
+        if "levels" in book
+        else f"the rebuilt book shows the recorded best quote at {book['equal']:,} of"
         f" {book['comparisons']:,} comparable updates",
     ]
     if lead is not None:

@@ -31,7 +31,7 @@ from lablib.recording.folder import (
 )
 from lablib.recording.journal import read_lines
 from lablib.recording.recorder import QUOTA_BYTES, Recorder, load_checkpoint
-from lablib.tape.recorded import load, load_pair
+from lablib.tape.recorded import Recording, load, load_pair
 
 REMEDY = "`lablib replay FOLDER --output NEW` makes it again from its config, seed and commands"
 INTERRUPTED = "interrupted"  # what a run whose writer has gone is called
@@ -111,8 +111,11 @@ class Record:
                 raise ArchiveError(f"{self.path}: was played without a recorded market, got one")
             return None
         if market is None:
-            names = [source["name"] for source in known["sources"]]
-            market = load(*names) if len(names) == 1 else load_pair(*names)
+            files = [
+                Recording(one["name"], one.get("symbol", ""), one.get("columns", {}))
+                for one in known["sources"]
+            ]
+            market = load(files[0]) if len(files) == 1 else load_pair(files[0], files[1])
         if market.sha256 != known["sha256"]:
             told = f"{market.sha256[:12]}… for {known['sha256'][:12]}…"
             raise ArchiveError(

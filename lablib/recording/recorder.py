@@ -253,7 +253,7 @@ def opening_of(simulation: Simulation, until_ns: int | None) -> Opening:
         else {
             "name": getattr(market, "name", ""),
             "sha256": market.sha256,
-            "sources": [{"name": one.name, "sha256": one.sha256} for one in sources],
+            "sources": [{"name": one.name, "sha256": one.sha256, **one.said} for one in sources],
         },
         strategy={"name": own.name, "sha256": own.source_sha256} if own.name else None,
     )

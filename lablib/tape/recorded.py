@@ -89,10 +89,11 @@ _FORMATS = (
 
 
 class Source(NamedTuple):
-    """One input file: its name as the caller gave it, and what it held."""
+    """One input file: its name as the caller gave it, what it held, and what was said of it."""
 
     name: str
     sha256: str
+    said: dict[str, Any]  # symbol, columns
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,8 +128,8 @@ def load(recording: str | Path | Recording, on_bad: OnBad = "raise") -> Market:
     on_bad
         "raise" stops at the first bad row and names it; "skip" drops it and counts why.
     """
-    capture, book = _read(recording, on_bad)
-    return _market(capture.symbol, capture, capture, book, "none", on_bad)
+    only = _read(recording, on_bad)
+    return _market(only.capture.symbol, only, only, "none", on_bad)
 
 
 def load_pair(
@@ -154,15 +155,19 @@ def load_pair(
     """
     if basis not in get_args(BasisMethod):
         raise ConfigError(f"basis must be 'trailing' or 'none', not {basis!r}")
-    first, _ = _read(leader, on_bad)
-    second, book = _read(follower, on_bad)
-    return _market(f"{first.symbol} > {second.symbol}", first, second, book, basis, on_bad)
+    first, second = _read(leader, on_bad), _read(follower, on_bad)
+    name = f"{first.capture.symbol} > {second.capture.symbol}"
+    return _market(name, first, second, basis, on_bad)
 
 
-def _read(
-    recording: str | Path | Recording, on_bad: OnBad
-) -> tuple[Capture, Callable[..., History]]:
-    """Read a file with the reader that recognises it; also, what tells its book."""
+class _Loaded(NamedTuple):
+    capture: Capture
+    book: Callable[..., History]
+    said: dict[str, Any]
+
+
+def _read(recording: str | Path | Recording, on_bad: OnBad) -> _Loaded:
+    """Read a file with the reader that recognises it."""
     asked = recording if isinstance(recording, Recording) else Recording(recording)
     path = asked.path
     options = {name: value for name in ("symbol", "columns") if (value := getattr(asked, name))}
@@ -178,7 +183,7 @@ def _read(
                     f"{unknown[0]}: {path} is of a format that says so by itself: {one.layout}"
                 )
             capture = one.read(path, on_bad, **options)
-            return capture, partial(one.rebuild, capture)
+            return _Loaded(capture, partial(one.rebuild, capture), options)
     known = "; ".join(one.layout for one in _FORMATS)
     odd = (
         ", is not gzip in spite of its name" if Path(path).suffix == ".gz" and head is start else ""
@@ -190,26 +195,26 @@ def _read(
 
 def _market(
     name: str,
-    leader: Capture,
-    follower: Capture,
-    book: Callable[..., History],
+    first: _Loaded,
+    second: _Loaded,
     method: BasisMethod,
     on_bad: OnBad,
 ) -> Market:
     """Put a leader's quotes and a follower's book on one tape."""
+    leader, follower = first.capture, second.capture
     if not follower.has_sizes:
         raise DataError(
             f"{follower.source}: has no sizes, so nobody can trade on it; it can lead another market"
         )
     both_ns = _overlap_from(leader, follower)
-    history = book(start_ns=both_ns, reach_ticks=REACH_TICKS, on_bad=on_bad)
+    history = second.book(start_ns=both_ns, reach_ticks=REACH_TICKS, on_bad=on_bad)
     start_ns, last_ns = (int(history.touch["time_ns"][at]) for at in (0, -1))
     end_ns = min(last_ns, int(leader.quotes["receive_ns"][-1]))
     if end_ns <= start_ns:
         what = f"its book is known from {start_ns} on, but {leader.source} ends at {end_ns}"
         raise DataError(f"{follower.source}: {what}: nothing to replay")
     basis = None
-    if leader is not follower:
+    if first is not second:
         basis = measure_basis(
             leader.quotes["receive_ns"],
             leader.mid_ticks(follower.tick_size),
@@ -220,7 +225,7 @@ def _market(
     external = _external_events(leader, follower.tick_size, start_ns, subtract)
     events = _merge(external, history, follower, start_ns, end_ns)
     captures = (
-        {"follower": follower} if leader is follower else {"leader": leader, "follower": follower}
+        {"follower": follower} if first is second else {"leader": leader, "follower": follower}
     )
     return Market(
         name=name,
@@ -230,7 +235,10 @@ def _market(
         events=events,
         duration_ns=end_ns - start_ns,
         sha256=sha256(events.tobytes()),
-        sources=tuple(Source(capture.source, capture.sha256) for capture in captures.values()),
+        sources=tuple(
+            Source(one.capture.source, one.capture.sha256, one.said)
+            for one in ((second,) if first is second else (first, second))
+        ),
         report=findings(captures, history, basis, method, events),
     )
 

@@ -8,7 +8,7 @@ numbers since 1970 whose size tells their unit, Parquet's own timestamps, or tex
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -81,10 +81,13 @@ def read_capture(
     if odd:
         raise ConfigError(f"columns: there is no {odd[0]!r}; known are {', '.join(NAMES)}")
     data = read_bytes(path)
-    table, lines = (
-        _read_parquet(data, refusals) if data.startswith(PARQUET) else read_columns(data, refusals)
-    )
-    here = {name: _chosen(table.names, name, columns, refusals) for name in NAMES}
+
+    def called(names: tuple[str, ...]) -> dict[str, str]:
+        return {name: _chosen(names, name, columns, refusals) for name in NAMES}
+
+    is_parquet = data.startswith(PARQUET)
+    table, lines = _parquet(data, called, refusals) if is_parquet else read_columns(data, refusals)
+    here = called(table.names)
     table, symbol = _of_symbol(table, here["symbol"], symbol, refusals)
     stamped = [name for name in ("time", "exchange_time") if here[name]]
     missing = [name for name in _NEEDED if not here[name]] or ([] if stamped else ["time"])
@@ -149,29 +152,43 @@ def _of_symbol(table: Columns, column: str, symbol: str, refusals: Refusals) -> 
     return table.keep(np.array([name == symbol for name in there], bool)), symbol
 
 
-def _read_parquet(data: bytes, refusals: Refusals) -> tuple[Columns, int]:
-    """A Parquet file's columns as text; a row's line is its number, from 1 on."""
+def _parquet(
+    data: bytes, here: Callable[[tuple[str, ...]], dict[str, str]], refusals: Refusals
+) -> tuple[Columns, int]:
+    """Those columns of a Parquet file that are used, as text; a row's line is its number, from 1 on."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(io.BytesIO(data))
-        text = {name: _texts(table.column(name), pa) for name in table.column_names}
+        names = tuple(pq.read_schema(io.BytesIO(data)).names)
+        used = [name for name in dict.fromkeys(here(names).values()) if name]
+        # Texts stay a dictionary: a small file may repeat a long one a million times.
+        table = pq.read_table(io.BytesIO(data), columns=used, read_dictionary=used)
+        text = {name: _texts(table.column(name), pa) for name in used}
     except (pa.ArrowException, OSError, ValueError) as error:
         raise refusals.stop(f"broken Parquet: {str(error)[:200]}") from None
     count = table.num_rows
-    return Columns(tuple(table.column_names), np.arange(1, count + 1), text), count
+    return Columns(names, np.arange(1, count + 1), text), count
 
 
 def _texts(column: Any, pa: Any) -> list[str]:
     """Every value as it would stand in a CSV; of a float, the shortest decimal that is this float."""
     kind = column.type
+    if pa.types.is_nested(kind):
+        raise ValueError(f"{kind} is no column of numbers or texts")
+    if pa.types.is_dictionary(kind):
+        return [text for chunk in column.chunks for text in _looked_up(chunk)]
     if pa.types.is_timestamp(kind):
         column = column.cast(pa.timestamp("ns", kind.tz)).cast(pa.int64())
     values = column.to_pylist()
     if pa.types.is_floating(kind):
         return ["" if value is None else _decimal(value) for value in values]
     return ["" if value is None else str(value) for value in values]
+
+
+def _looked_up(chunk: Any) -> list[str]:
+    known = [str(value) for value in chunk.dictionary.to_pylist()]
+    return ["" if at is None else known[at] for at in chunk.indices.to_pylist()]
 
 
 def _decimal(value: float) -> str:

@@ -19,7 +19,8 @@ EMPTY = """
 <p>Here a recording of a real market is played again, with your latency between it and you: what is left of the
 edge, and what did the way cost?</p>
 <ol><li><b>Hand in two files</b> on the left: a leader, whose price moves first, and a follower, the venue to trade on.
-Both from one recorder, so that their clocks are one clock; the follower with its depth and one snapshot.</li>
+Both from one recorder, so that their clocks are one clock. Captures of Binance with depth and a snapshot give a whole
+book; quotes (Tardis, Binance's public bookTicker, any CSV or Parquet with time, bid, ask, sizes) one a level deep.</li>
 <li>Whoever runs this server can name markets for everybody:
 <code>lablib serve --market NAME=LEADER,FOLLOWER</code>.</li>
 <li>In a notebook: <code>lablib.widgets.recorded_lab(("leader.gz", "follower.gz"))</code>.</li></ol>
@@ -35,7 +36,7 @@ def facts(name: str, market: Market, seen: Survey, *, is_own: bool) -> str:
     seconds = market.duration_ns / t.NS_PER_S
     symbols = [part.strip() for part in market.name.partition(">")[::2]]
     book = report["book"]
-    gaps = book["gaps"] + report["leader"]["depth_gaps"]
+    gaps = book["gaps"] + report["leader"].get("depth_gaps", 0)
     dropped = sum(sum(report[role]["dropped"].values()) for role in ("leader", "follower"))
     tiles = [
         tile("Market", title, f"{span(seconds)}, tick {market.tick_size:g}"),
@@ -68,6 +69,8 @@ def _venue(role: str, symbol: str, figures: dict[str, Any], seconds: float) -> s
 
 
 def _agreement(book: dict[str, int]) -> str:
+    if "levels" in book:
+        return f"book told row by row, {book['levels']} deep"
     if not book["comparisons"]:
         return "book never compared with quotes"
     if book["equal"] == book["comparisons"]:

@@ -1,7 +1,7 @@
 """The recorded markets a page may play on: those it is told of by name, and files a visitor hands in.
 
 Whoever starts the process says which markets there are, by `LABLIB_MARKETS`; a visitor chooses among
-their names and never writes a path. What is handed in is bounded, gets names of ours on disk, and is gone
+their names and never writes a path. What is handed in is bounded, lies in a folder of ours, and is gone
 from there once it is read. Knows no widget.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,6 +28,7 @@ NOTEBOOK_MB = 9  # a Jupyter server takes 10 MB in one message
 MB = 1 << 20
 UNPACKED_BYTES = 96 * MB  # of a file that is handed in
 _LONGEST_NAME = 60
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 Markets = Mapping[str, Sequence[str | Path]] | Sequence[str | Path]
 
@@ -115,17 +117,20 @@ class Stall:
             They are no market; the words name the file as its owner does.
         """
         with tempfile.TemporaryDirectory(prefix="lablib-") as folder:
-            files = (Path(folder) / "leader", Path(folder) / "follower")
-            names = {}
-            for file, one in zip(files, (leader, follower), strict=True):
+            names, files = {}, []
+            for role, one in (("leader", leader), ("follower", follower)):
+                # Some readers take the symbol from the name: it is kept where it is harmless.
+                name = one.name if _PLAIN_NAME.fullmatch(one.name) else role
+                file = Path(folder) / role / name
+                file.parent.mkdir()
                 file.write_bytes(one.data)
-                names[str(file)] = one.name
-            if leader.name == follower.name:
-                names = {str(file): f"{file.name} {leader.name}" for file in files}
+                files.append(file)
+                same = leader.name == follower.name
+                names[str(file)] = f"{role} {one.name}" if same else one.name
             return _read(files, names, on_bad)
 
 
-def _read(files: tuple[Path, Path], names: Mapping[str, str], on_bad: OnBad) -> Market:
+def _read(files: Sequence[Path], names: Mapping[str, str], on_bad: OnBad) -> Market:
     """Load a pair, and call its files in every word by the names that may be shown."""
     from lablib.tape.recorded import load_pair
 
