@@ -277,8 +277,8 @@ def test_an_unknown_format_is_told_what_was_looked_for_and_found(tmp_path: Path)
 
 def test_a_name_in_gz_that_is_not_gzip_says_so(tmp_path: Path) -> None:
     path = tmp_path / "renamed.gz"
-    path.write_bytes(b"PK\x03\x04 a zip archive")
-    with pytest.raises(DataError, match=r"renamed\.gz: unknown format: .*PK.*is not gzip in spite"):
+    path.write_bytes(b"7z\xbc\xaf another archive")
+    with pytest.raises(DataError, match=r"renamed\.gz: unknown format: .*7z.*is not gzip in spite"):
         load(path)
     path.write_bytes(b"\x1f\x8b no deflate stream")
     with pytest.raises(DataError, match=r"renamed\.gz: broken gzip"):

@@ -33,8 +33,10 @@ NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "local_timestamp",
             "local_ts",
             "local_ns",
+            "timestamp",
+            "datetime",
         ),
-        "exchange_time": ("exch_ts", "ts_event", "event_time", "time", "timestamp", "datetime"),
+        "exchange_time": ("exchange_timestamp", "exch_ts", "ts_event", "event_time"),
         "bid": ("bid_px", "bid_price", "best_bid", "best_bid_price"),
         "bid_size": ("bid_qty", "bid_sz", "bid_amount", "bid_volume", "best_bid_qty"),
         "ask": ("ask_px", "ask_price", "best_ask", "best_ask_price"),
@@ -73,8 +75,9 @@ def read_capture(
         Of the rows to take, where the file has those of several.
     columns
         What the file calls our columns, `NAMES`: such as `{"time": "local_ns", "bid": "bid_px"}`.
-        `time` is the recorder's, `exchange_time` the venue's; one of them is enough. Without sizes a
-        recording can lead, and nobody can trade on it.
+        `time` is the recorder's, or whatever clock both recordings of a pair were made by;
+        `exchange_time` is the venue's; one of them is enough. Without sizes a recording can lead, and
+        nobody can trade on it.
     """
     refusals = Refusals(str(path), on_bad)
     odd = sorted(set(columns) - set(NAMES))
