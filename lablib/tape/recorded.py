@@ -30,7 +30,7 @@ from lablib.kernels.tables import (
 )
 from lablib.tape.alignment import Basis, measure_basis
 from lablib.tape.findings import findings
-from lablib.tape.readers import binance, binance_csv, plain, states, tardis
+from lablib.tape.readers import binance, binance_csv, databento, lobster, plain, states, tardis
 from lablib.tape.readers.binance_book import rebuild
 from lablib.tape.readers.capture import Capture
 from lablib.tape.readers.levels import History
@@ -49,7 +49,7 @@ OTHER_CONTRACT_USD = 10
 MOST_DAYS = 31  # of a recording
 MOST_NS = MOST_DAYS * 86_400 * NS_PER_S
 
-_HEAD_BYTES = 1 << 16
+_HEAD_BYTES = 1 << 18  # more than the largest piece of Zstandard, which unpacks whole or not at all
 _SHOWN_BYTES = 60
 
 
@@ -74,6 +74,7 @@ class Format(NamedTuple):
     read: Callable[..., Any]  # path, on_bad and options -> Capture
     rebuild: Callable[..., History]  # the capture, start_ns, reach_ticks, on_bad
     options: tuple[str, ...] = ()  # of `Recording`, which the reader knows
+    named: Callable[[str], bool] = lambda _: False  # of its name, where the bytes alone do not tell
 
 
 _FORMATS = (
@@ -83,7 +84,21 @@ _FORMATS = (
         for vendor in (tardis, binance_csv)
     ),
     Format(
+        databento.LAYOUT,
+        databento.recognises,
+        databento.read_capture,
+        states.rebuild,
+        ("symbol",),
+    ),
+    Format(
         plain.LAYOUT, plain.recognises, plain.read_capture, states.rebuild, ("symbol", "columns")
+    ),
+    Format(
+        lobster.LAYOUT,
+        lobster.recognises,
+        lobster.read_capture,
+        states.rebuild,
+        named=lobster.named,
     ),
 )
 
@@ -176,7 +191,7 @@ def _read(recording: str | Path | Recording, on_bad: OnBad) -> _Loaded:
     if damage and not head:
         raise DataError(f"{path}: {damage}")
     for one in _FORMATS:
-        if one.recognises(head):
+        if one.recognises(head) or one.named(Path(path).name):
             unknown = sorted(set(options).difference(one.options))
             if unknown:
                 raise ConfigError(

@@ -266,9 +266,9 @@ def test_one_recording_is_a_market_of_its_own(tmp_path: Path) -> None:
 
 
 def test_an_unknown_format_is_told_what_was_looked_for_and_found(tmp_path: Path) -> None:
-    path = tmp_path / "message_1.csv"
-    path.write_text("34200.01,3,16085616,100,2238200,-1\n")
-    known = r"begins with b'34200\.01,3,.*Known: Binance raw WebSocket capture"
+    path = tmp_path / "ticks.csv"
+    path.write_text("34200010,1.39265,1.39273\n")
+    known = r"begins with b'34200010,1.*Known: Binance raw WebSocket capture"
     with pytest.raises(DataError, match=known):
         load(path)
     with pytest.raises(DataError, match=known):

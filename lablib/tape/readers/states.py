@@ -37,26 +37,36 @@ class Rows(NamedTuple):
 
     `when` is n rows of WHEN. `prices` and `sizes` hold n x 2 x levels values: bids then asks, each from the
     touch outward; a size of 0 is no level. `trades` are rows of TRADE whose ticks and lots are still
-    values of `prices` and `sizes`.
+    values of `prices` and `sizes`. `tick` is one in values of `prices`, where the reader can tell; it is the
+    coarsest decimal step of the book's prices otherwise.
     """
 
     when: NDArray[Any]
     prices: Exact
     sizes: Exact
     trades: NDArray[Any] = np.zeros(0, TRADE)
+    tick: int = 0
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class StateCapture(Capture):
-    """A recording with its books: `when` is n rows of WHEN, `ticks` and `lots` are n x 2 x levels."""
+    """A recording with its books: `when` is n rows of WHEN, `ticks` and `lots` are n x 2 x levels.
+
+    `between_ticks` counts trades at prices that the book does not have, such as a hidden order's in the middle.
+    """
 
     when: NDArray[Any]
     ticks: Ints
     lots: Ints
+    between_ticks: int = 0
 
     def figures(self) -> dict[str, int]:
-        """Books told, and how many levels a side each shows."""
-        return {"books": len(self.when), "levels": self.ticks.shape[2]}
+        """Books told, how many levels a side each shows, and trades between two ticks."""
+        return {
+            "books": len(self.when),
+            "levels": self.ticks.shape[2],
+            "between_ticks": self.between_ticks,
+        }
 
 
 def capture_of(rows: Rows, refusals: Refusals, **about: Any) -> StateCapture:
@@ -68,14 +78,14 @@ def capture_of(rows: Rows, refusals: Refusals, **about: Any) -> StateCapture:
         In the order of the file.
     refusals
         Takes what no market can show: times that go back, prices that are none, a book that crosses
-        itself or whose levels are out of order.
+        itself or whose levels are out of order. A trade goes with the row it stands in.
     about
         Of `Capture`: symbol, sha256, lines, …
     """
     shape = (len(rows.when), 2, -1)
     prices, sizes = rows.prices.values.reshape(shape), rows.sizes.values.reshape(shape)
     seen = sizes > 0
-    tick = coarsest_step(np.concatenate((prices[seen], rows.trades["ticks"])), rows.prices.places)
+    tick = rows.tick or coarsest_step(prices[seen & (prices > 0)], rows.prices.places)
     lot = coarsest_step(np.concatenate((sizes[seen], rows.trades["lots"])), rows.sizes.places)
     ticks, lots = np.where(seen, prices // tick, 0), np.where(seen, sizes // lot, 0)
     good = _judge(rows.when, ticks, lots, refusals)
@@ -83,9 +93,7 @@ def capture_of(rows: Rows, refusals: Refusals, **about: Any) -> StateCapture:
     quotes = _quotes(when, ticks, lots)
     if not len(quotes):
         raise refusals.stop("holds no row with both a bid and an ask, so its best quote is unknown")
-    trades = rows.trades.copy()
-    trades["ticks"] //= tick
-    trades["lots"] //= lot
+    trades, between = _trades(rows.trades, tick, lot, rows.when["line"][~good], refusals)
     for table in (quotes, trades, when, ticks, lots):
         table.flags.writeable = False
     return StateCapture(
@@ -98,6 +106,7 @@ def capture_of(rows: Rows, refusals: Refusals, **about: Any) -> StateCapture:
         when=when,
         ticks=ticks,
         lots=lots,
+        between_ticks=between,
         **about,
     )
 
@@ -160,6 +169,24 @@ def _judge(when: NDArray[Any], ticks: Ints, lots: Ints, refusals: Refusals) -> N
     back = times < latest
     refuse(back, "unsorted", lambda at: f"time {times[at]} after {latest[at]} (ns)")
     return good
+
+
+def _trades(
+    raw: NDArray[Any], tick: int, lot: int, refused: Ints, refusals: Refusals
+) -> tuple[NDArray[Any], int]:
+    """Trades of the rows that were not refused, in ticks and lots; and how many lie between two ticks."""
+    trades = raw[~np.isin(raw["line"], refused)]
+    values, lots = trades["ticks"], trades["lots"]
+    good = (values > 0) & (values < NO_ASK * tick) & (lots > 0)
+    for trade in trades[~good]:
+        refusals.refuse(
+            int(trade["line"]), "number", f"trade of {trade['lots']} at {trade['ticks']}"
+        )
+    trades, values = trades[good], values[good]
+    # Nobody can rest between two ticks. Who buys there has gone through the tick below, and reached no other.
+    trades["ticks"] = np.where(trades["side"] == BUY, values // tick, -(-values // tick))
+    trades["lots"] //= lot
+    return trades, int(np.count_nonzero(values % tick))
 
 
 def _quotes(when: NDArray[Any], ticks: Ints, lots: Ints) -> NDArray[Any]:

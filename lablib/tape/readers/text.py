@@ -29,19 +29,23 @@ _MAX_DIGITS = 18
 
 
 class Refusals:
-    """What to do with a bad row: stop with its file, line and value, or drop it and count why."""
+    """What to do with a bad row: stop with its file, line and value, or drop it and count why.
 
-    def __init__(self, source: str, on_bad: OnBad) -> None:
+    `counted` is what the file counts its rows in: lines, or records.
+    """
+
+    def __init__(self, source: str, on_bad: OnBad, counted: str = "line") -> None:
         if on_bad not in get_args(OnBad):
             raise ConfigError(f"on_bad must be 'raise' or 'skip', not {on_bad!r}")
         self.source = source
+        self.counted = counted
         self.skip = on_bad == "skip"
         self.counts: Counter[str] = Counter()
 
     def refuse(self, line: int, reason: str, message: str) -> None:
         """Raise the message, or count the reason when bad rows are skipped."""
         if not self.skip:
-            raise DataError(f"{self.source}, line {line}: {message}")
+            raise DataError(f"{self.source}, {self.counted} {line}: {message}")
         self.counts[reason] += 1
 
     def stop(self, message: str) -> DataError:

@@ -1,27 +1,32 @@
-"""What files come wrapped in: gzip, or a zip of one file."""
+"""What files come wrapped in: gzip, Zstandard, or a zip of one file."""
 
 from __future__ import annotations
 
 import io
 import zipfile
 import zlib
+from collections.abc import Iterator
 
 GZIP = b"\x1f\x8b"
 ZIP = b"PK\x03\x04"
 PARQUET = b"PAR1"
+ZSTD = b"\x28\xb5\x2f\xfd"
 
 _GZIP_WBITS = 31  # zlib's word for "with a gzip header"
 _CHUNK = 1 << 20
+_PIECE = 1 << 16  # what is read at once is lost at once
 _MOST_MEMBERS = 1_000  # of a gzip that somebody hands in
 
 
 def inflate(data: bytes) -> tuple[bytes, str]:
-    """Plain bytes of a gzip, a zip of one file, or a plain file, and what is wrong with its wrapping, "" if nothing.
+    """Plain bytes of a file, however it is wrapped, and what is wrong with its wrapping, "" if nothing.
 
-    Everything before the damage of a gzip is returned: a recorder that was killed loses only its tail.
+    Everything before the damage of a gzip or of Zstandard is returned: a recorder that was killed loses only its tail.
     """
     if data.startswith(ZIP):
         return _unzip(data)
+    if data.startswith(ZSTD):
+        return _unzstd(data)
     if not data.startswith(GZIP):
         return data, ""
     parts: list[bytes] = []
@@ -49,6 +54,8 @@ def exceeds(data: bytes, most: int) -> bool:
         return _zipped_size(data) > most
     if data.startswith(PARQUET):
         return _parquet_size(data) > most
+    if data.startswith(ZSTD):
+        return _zstd_exceeds(data, most)
     if not data.startswith(GZIP):
         return len(data) > most
     seen = 0
@@ -78,6 +85,37 @@ def _unzip(data: bytes) -> tuple[bytes, str]:
             return archive.read(files[0]), ""
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
         return b"", f"broken zip: {error}"
+
+
+def _zstd_chunks(data: bytes) -> Iterator[bytes]:
+    """Piece by piece; an OSError where it is damaged or cut."""
+    import pyarrow as pa  # a heavy import, for files that are so wrapped only
+
+    with pa.CompressedInputStream(pa.BufferReader(data), "zstd") as stream:
+        while piece := stream.read(_PIECE):
+            yield piece
+
+
+def _unzstd(data: bytes) -> tuple[bytes, str]:
+    parts: list[bytes] = []
+    try:
+        for piece in _zstd_chunks(data):
+            parts.append(piece)  # kept, should the next one be damaged
+    except OSError as error:
+        return b"".join(parts), f"broken or truncated zstd: {error}"
+    return b"".join(parts), ""
+
+
+def _zstd_exceeds(data: bytes, most: int) -> bool:
+    seen = 0
+    try:
+        for piece in _zstd_chunks(data):
+            seen += len(piece)
+            if seen > most:
+                return True
+    except OSError:  # whoever reads it will say so
+        pass
+    return False
 
 
 def _zipped_size(data: bytes) -> int:
