@@ -130,7 +130,7 @@ def test_either_file_gives_the_same_market(tmp_path: Path) -> None:
     assert one.sha256 == other.sha256
     both = hashlib.sha256(message.read_bytes() + orderbook.read_bytes()).hexdigest()
     for market, path in ((one, message), (other, orderbook)):
-        assert [tuple(source) for source in market.sources] == [(str(path), both)]
+        assert [tuple(source)[:2] for source in market.sources] == [(str(path), both)]
         told = " ".join(market.report["warnings"])
         assert f"{path}: has no receive times" in told
         assert "dropped 1 cross, 2 halt" in told
