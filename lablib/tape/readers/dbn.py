@@ -110,14 +110,17 @@ def take_apart(data: bytes, refusals: Refusals) -> File:
         damage = f"broken DBN: {error}"
     if head is None:
         raise refusals.stop(damage or "truncated DBN: it ends within its head")
-    asked = "" if head.schema is None else str(head.schema)
-    if len(found) != 1 or asked not in ("", *found):  # tbbo has the records of mbp-1
-        holds = " and ".join([asked] if asked not in found and asked else found) or "no book"
-        raise refusals.stop(f"holds {holds}; one of {', '.join(_RECORDS)} is wanted")
     if not damage and decoder.buffer():
         damage = "truncated DBN: it ends within a record"
     if damage:
         refusals.refuse(count + 1, "truncated", damage)
+    # A live recording names no schema; and tbbo has the records of mbp-1.
+    schema = " and ".join(found) if head.schema is None else str(head.schema)
+    if schema not in _RECORDS or set(found).difference([schema]):
+        wanted = ", ".join(_RECORDS)
+        raise refusals.stop(f"holds {schema or 'no book'}; one of {wanted} is wanted")
+    if not found:
+        raise refusals.stop("holds no records")
     if count > len(numbers):
         refusals.counts["other_record"] += count - len(numbers)
     for symbol, spans in head.mappings.items():
@@ -126,6 +129,5 @@ def take_apart(data: bytes, refusals: Refusals) -> File:
                 symbols[int(name)] = symbol
             elif symbol.isdigit():  # asked for by number
                 symbols[int(symbol)] = name
-    ((schema, parts),) = found.items()
-    records = np.frombuffer(b"".join(parts), _RECORDS[schema])
+    records = np.frombuffer(b"".join(found[schema]), _RECORDS[schema])
     return File(records, np.array(numbers, np.int64), symbols, count)
