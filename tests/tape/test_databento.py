@@ -87,7 +87,8 @@ def mbp(
         pair = {}
         for name, half in (("bid", bids), ("ask", asks)):
             if at < len(half):
-                pair[f"{name}_px"], pair[f"{name}_sz"] = round(half[at][0] * UNIT), half[at][1]
+                px, pair[f"{name}_sz"] = half[at]
+                pair[f"{name}_px"] = min(round(px * UNIT), dbn.UNDEF_PRICE)
         pairs.append(dbn.BidAskPair(**pair))
     return (dbn.MBP1Msg if levels == 1 else dbn.MBP10Msg)(
         price=round(price * UNIT),
@@ -202,6 +203,8 @@ def test_ten_levels_are_told_and_absent_ones_are_none(tmp_path: Path) -> None:
         [12 + at for at in range(8)] + [0, 0],
         [20, 21, 22] + [0] * 7,
     ]
+    odd = mbp(9, bids, [(dbn.UNDEF_PRICE / UNIT, 5)], levels=10)
+    assert read_capture(write(tmp_path, "mbp-10", [*records, odd])).lots[2, 1].sum() == 0
     market = lab.load(write(tmp_path, "mbp-10", records, "es.dbn.zst"))
     assert market.report["book"]["levels"] == 10
 
@@ -247,6 +250,7 @@ def orders() -> list[Any]:
         mbo(20, "A", "A", 5, 100.50, 6, 0),  # half an event: not told yet
         mbo(21, "M", "B", 3, 99.75, 2, LAST),
         mbo(30, "C", "A", 4, 100.25, 1, LAST),
+        mbo(35, "A", "A", 4, 101.0, 1, LAST),  # a number that is free again
         mbo(40, "N", "N", 0, None, 0, LAST),
         mbo(50, "R", flags=0),
         mbo(50, "A", "B", 9, 98.0, 1, LAST),
@@ -262,12 +266,15 @@ def test_orders_make_levels_and_whole_events_are_told(tmp_path: Path) -> None:
         (START_NS + 10, 399, 8, 401, 1),
         (START_NS + 21, 399, 10, 401, 1),
         (START_NS + 30, 399, 10, 402, 6),
+        (START_NS + 35, 399, 10, 402, 6),
         (START_NS + 50, 392, 1, NO_ASK, 0),
     ]
     assert [tuple(row) for row in capture.trades[["side", "ticks", "lots"]].tolist()] == [
         (BUY, 401, 3)
     ]
     assert capture.lots[0, :, :3].tolist() == [[8, 9, 0], [4, 0, 0]]
+    assert capture.lots[2, :, :3].tolist() == [[10, 0, 0], [1, 6, 0]]  # the third order has moved
+    assert capture.ticks[4, :, :3].tolist() == [[399, 0, 0], [402, 404, 0]]
     assert lab.load(path).report["events"]["clear"] == 1
 
 
@@ -285,7 +292,7 @@ def test_an_order_that_cannot_be_is_named_or_dropped(
     tmp_path: Path, record: Any, told: str
 ) -> None:
     path = write(tmp_path, "mbo", [*orders(), record])
-    with pytest.raises(DataError, match=rf"es\.dbn, record 15: {told}"):
+    with pytest.raises(DataError, match=rf"es\.dbn, record 16: {told}"):
         lab.load(path)
     capture = read_capture(path, "skip")
     assert capture.dropped == {"order": 1}
@@ -380,8 +387,8 @@ REAL = {
 
 def decoded(shared: Path, schema: str) -> list[Any]:
     """Every record, as the package has it."""
-    decoder = dbn.DBNDecoder(compression=dbn.Compression.ZSTD)
-    decoder.write((shared / "data/databento" / REAL[schema]).read_bytes())
+    decoder = dbn.DBNDecoder()
+    decoder.write(pa.input_stream(shared / "data/databento" / REAL[schema], "zstd").read())
     return decoder.decode()[1:]
 
 

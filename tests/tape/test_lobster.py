@@ -191,6 +191,7 @@ def test_files_of_other_lengths_do_not_belong_together(tmp_path: Path) -> None:
         (0, 2, "34200.5,4,11,0,1000000,1", r"line 3: trade of 0 at 1000000"),
         (0, 4, "34200.1,1,14,30,1000500,-1", r"line 5: time 1340285400100000000 after 1340285400500000001"),
         (1, 4, "1000500,30,1000000,40", r"orderbook_2\.csv, line 5: '1000500,30,1000000,40' is no book of 2"),
+        (1, 2, f"1000000,50,1000000,40,{NO_ASKS},999900,40", r"orderbook_2\.csv, line 3: bid 10000 is not below"),
         (1, 4, "1000500,nan,1000000,40,1,1,1,1", r"orderbook_2\.csv, line 5: '1000500,nan"),
         (1, 4, f"999900,30,1000000,40,{NO_ASKS},999900,40", r"orderbook_2\.csv, line 5: bid 10000 is not below"),
         (1, 4, f"1000500,30,1000000,40,{NO_ASKS},1000100,40", r"orderbook_2\.csv, line 5: levels out of order"),
