@@ -202,6 +202,49 @@ def test_levels_of_a_snapshot_file_stand_where_its_header_says(tmp_path) -> None
     assert capture.lots.tolist() == [[[2, 4], [1, 3]], [[4, 0], [1, 3]]]
 
 
+TOUCH = st.tuples(
+    st.dictionaries(st.integers(1, 40), st.integers(1, 9), min_size=1, max_size=4),
+    st.dictionaries(st.integers(41, 80), st.integers(1, 9), min_size=1, max_size=4),
+)
+
+
+@given(st.lists(TOUCH, min_size=1, max_size=12), st.integers(0, 11))
+def test_a_book_of_changes_shows_the_books_they_lead_to(tmp_path_factory, books, again) -> None:
+    """From the first snapshot on; another one in the middle begins the book anew."""
+    lines = ["exchange,symbol,timestamp,local_timestamp,is_snapshot,side,price,amount"]
+    lines.append(f"x,Y,{T0},{T0},false,bid,7,1")  # before the first snapshot: of no known book
+    before: tuple[dict[int, int], dict[int, int]] = ({}, {})
+    for k, book in enumerate(books):
+        fresh = k in (0, again) and again != 1  # two in a row are one, says the vendor
+        fresh |= k == 0
+        for side, old, new in zip(("bid", "ask"), before, book, strict=True):
+            gone = {} if fresh else dict.fromkeys(old.keys() - new.keys(), 0)
+            for price, lots in {**gone, **new}.items():
+                time = T0 + 1 + k
+                flag = "true" if fresh else "false"
+                lines.append(f"x,Y,{time},{time},{flag},{side},{price}.5,{lots}")
+        before = book
+    file = write(tmp_path_factory.mktemp("l2") / "l2.csv", "\n".join(lines) + "\n")
+    capture = tardis.read_capture(file)
+    assert capture.dropped == {"before_snapshot": 1}
+    scale = round(capture.tick_size * 10)
+    shown = [
+        {
+            (half, (int(ticks) * scale - 5) // 10): round(int(lots) * capture.lot_size)
+            for half in (0, 1)
+            for ticks, lots in zip(capture.ticks[k, half], capture.lots[k, half], strict=True)
+            if lots
+        }
+        for k in range(len(capture.when))
+    ]
+    wanted = [
+        {(half, price): lots for half in (0, 1) for price, lots in book[half].items()}
+        for book in books
+    ]
+    changed = [book for k, book in enumerate(wanted) if not k or book != wanted[k - 1]]
+    assert shown == changed
+
+
 @pytest.mark.parametrize(
     ("row", "told", "reason"),
     [

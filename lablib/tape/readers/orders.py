@@ -1,4 +1,4 @@
-"""A book told order by order: who rests by id, and the levels that they make. Knows no vendor's layout."""
+"""A book told by its changes, order by order or level by level, and its best levels. Knows no vendor's layout."""
 
 from __future__ import annotations
 
@@ -77,9 +77,9 @@ class OrderBook:
         if message.what == "A" and here is not None:
             return f"adds order {message.order_id}, which is there already"
         if here is not None:  # a move of what was never seen is an order come into view
-            self._change(here.side, here.price, -here.size)
+            self.change(here.side, here.price, -here.size)
         self.orders[message.order_id] = Order(message.side, message.price, message.size)
-        self._change(message.side, message.price, message.size)
+        self.change(message.side, message.price, message.size)
         return ""
 
     def _cancel(self, message: Message) -> str:
@@ -88,14 +88,15 @@ class OrderBook:
             return f"cancels order {message.order_id}, which is not there"
         if not 0 < message.size <= here.size:
             return f"cancels {message.size} of order {message.order_id}, which has {here.size}"
-        self._change(here.side, here.price, -message.size)
+        self.change(here.side, here.price, -message.size)
         if message.size == here.size:
             del self.orders[message.order_id]
         else:
             self.orders[message.order_id] = here._replace(size=here.size - message.size)
         return ""
 
-    def _change(self, side: int, price: int, by: int) -> None:
+    def change(self, side: int, price: int, by: int) -> None:
+        """Let a level have more lots, or fewer; without any it is gone."""
         half, prices = self.lots[side], self.prices[side]
         if price not in half:
             insort(prices, price)
