@@ -215,8 +215,7 @@ def test_a_book_of_changes_shows_the_books_they_lead_to(tmp_path_factory, books,
     lines.append(f"x,Y,{T0},{T0},false,bid,7,1")  # before the first snapshot: of no known book
     before: tuple[dict[int, int], dict[int, int]] = ({}, {})
     for k, book in enumerate(books):
-        fresh = k in (0, again) and again != 1  # two in a row are one, says the vendor
-        fresh |= k == 0
+        fresh = k == 0 or k == again > 1  # two in a row are one, says the vendor
         for side, old, new in zip(("bid", "ask"), before, book, strict=True):
             gone = {} if fresh else dict.fromkeys(old.keys() - new.keys(), 0)
             for price, lots in {**gone, **new}.items():
