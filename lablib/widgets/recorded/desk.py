@@ -59,7 +59,7 @@ class Desk(Column):
         self._handed = W.HTML()
         # The page's own script reads the number: more than it would only break the connection.
         self._about = (
-            "Two recordings of one recorder, in Binance’s raw WebSocket form (.gz or plain), up to"
+            "Two recordings of one recorder, in one of the forms the README lists (.gz, .zip or plain), up to"
             f' <span class="lrl-most" data-bytes="{most_mb << 20}">{most_mb} MB</span> each.'
         )
         pair = row(self.files.values(), "lrl-pair")

@@ -46,7 +46,11 @@ def survey(market: Market) -> Survey:
 
     every_ms = max(EVERY_MS, market.duration_ns / t.NS_PER_MS / LOOKS)
     config = SimConfig().replace(
-        {"strategy.name": "idle", "strategy.decision_interval_ms": round(every_ms, 3)}
+        {
+            "strategy.name": "idle",
+            "strategy.decision_interval_ms": round(every_ms, 3),
+            "risk.max_position_pct": 1.0,  # one share of some costs more than an order of the defaults
+        }
     )
     apart = np.abs(run(config, market=market).samples["divergence"])
     apart = apart[np.isfinite(apart)]
