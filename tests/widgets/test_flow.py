@@ -130,7 +130,7 @@ def playing(flow, *, turns, runs=lambda: True, failed=None):
         playback = Playback(loop, flow, runs=runs, turn=turn, ended=ended)
         playback.start()
         playback.start()  # once is enough
-        await asyncio.wait_for(done.wait(), 5)
+        await asyncio.wait_for(done.wait(), 60)
         loop.cancel()
 
     asyncio.run(play())
@@ -189,7 +189,7 @@ def test_a_callback_from_another_thread_is_brought_to_the_loops_own():
             done.set()
 
         await loop.aside(loop.call, heard)
-        await asyncio.wait_for(done.wait(), 5)
+        await asyncio.wait_for(done.wait(), 60)
 
     asyncio.run(listen())
     assert threads == [True]

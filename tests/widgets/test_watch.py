@@ -198,7 +198,7 @@ def test_a_feed_that_is_not_let_in_says_so_and_gives_up():
         server.stop()
         await server.close_all_connections()
 
-    asyncio.run(asyncio.wait_for(watch_it(), 20))
+    asyncio.run(asyncio.wait_for(watch_it(), 60))
     gc.collect()  # here, where its warning is expected
     assert len(said) == 1
     assert "viewer token" in said[0]
