@@ -122,19 +122,14 @@ class Replay:
             raise ConfigError(
                 "fork: give at least one change, such as {'latency.order_entry_ms': 20}"
             )
-        if at_ns >= self._end_ns:
+        if at_ns >= self.record.reached_ns:
             raise ConfigError(
-                f"fork: at {at} is not before the run's end, {self._end_ns / 1e9:g} s"
+                f"fork: at {at} is not before the run's end, {self.record.reached_ns / 1e9:g} s"
             )
         turns = [Command(at_ns + 1, "set", field, value) for field, value in changes.items()]
         before = [c for c in self.record.commands if c.t_ns <= at_ns]
         after = self.record.commands[len(before) :]
         return self._again((*before, *turns, *after), None, progress)
-
-    @property
-    def _end_ns(self) -> int:
-        last = [self.record.now_ns, *(command.t_ns for command in self.record.commands)]
-        return max(last)
 
     def _again(
         self,
@@ -146,7 +141,7 @@ class Replay:
         return run(
             first.first_config,
             seed=first.seed,
-            until=self._end_ns / 1e9,
+            until=self.record.reached_ns / 1e9,
             market=first.market,
             commands=commands,
             strategy=self.strategy,
@@ -196,8 +191,9 @@ def resume(
     end_ns = record.opening.until_ns if until is None else parse_duration(until)
     if end_ns is None:
         raise ConfigError(f"until: {path} was steered by hand and has no end of its own; give one")
-    if end_ns < record.now_ns:
-        raise ConfigError(f"until: {until} is behind, the record is at {record.now_ns / 1e9:g} s")
+    if end_ns < record.reached_ns:
+        at = record.reached_ns / 1e9
+        raise ConfigError(f"until: {end_ns / 1e9:g} s is behind, the record is at {at:g} s")
     simulation, kept, fresh = record.restore(market, strategy)
     recorder = record.recorder()
     recorder.append(simulation.now_ns, fresh)

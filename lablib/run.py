@@ -262,8 +262,6 @@ def run(
     recorder = None
     if record is not None:
         recorder = Recorder.create(record, opening_of(simulation, until_ns))
-        for command in simulation.coming:
-            recorder.command(command)
     return played(simulation, until_ns, recorder, twin=twin, progress=progress)
 
 

@@ -1,7 +1,7 @@
 """What stands where in a record's folder, and the few facts that begin a run.
 
 run.json         what began it, how it stands, its digest          replaced as a whole
-commands.jsonl   what was done to it, a line each                  grows; on disk before it is answered
+commands.jsonl   what a hand did to it, a line each                grows; on disk before it is answered
 samples.arrows   and orders, fills, risk_events: Arrow streams     grow
 journal.jsonl    how far all of these were whole, a line a flush   grows; nothing counts before its line
 state.npy        the latest checkpoint                             replaced as a whole
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ def free(path: Path) -> Path:
 
 @dataclass(frozen=True)
 class Opening:
-    """What a run is a function of, its commands apart, as JSON holds it.
+    """What a run is a function of, what a hand does to it apart, as JSON holds it.
 
     Attributes
     ----------
@@ -58,6 +59,8 @@ class Opening:
         `{"name", "sha256", "sources"}` of a recorded market.
     strategy
         `{"name", "sha256"}` of an own strategy: its code is not kept, only named.
+    commands
+        Those known before it began, by their times: they are done when the run gets there, if it does.
     """
 
     config: dict[str, Any]
@@ -65,6 +68,7 @@ class Opening:
     until_ns: int | None = None
     market: dict[str, Any] | None = None
     strategy: dict[str, Any] | None = None
+    commands: Sequence[dict[str, Any]] = ()
 
 
 @dataclass(frozen=True)

@@ -46,9 +46,11 @@ class Record:
     opening, ending
         What began the run, and how it stands.
     commands
-        What was done to it.
+        What was done to it, or was to be, by time.
     now_ns
         Simulated time up to which its rows are there.
+    reached_ns
+        Simulated time it had come to: later, where a hand did something after the last rows.
     marks
         Rows and bytes of every table that are there.
     versions
@@ -60,6 +62,7 @@ class Record:
     ending: Ending
     commands: tuple[Command, ...]
     now_ns: int
+    reached_ns: int
     marks: dict[str, dict[str, int]]
     versions: dict[str, str]
     whole: Mapping[str, int]
@@ -176,8 +179,7 @@ class Record:
         if checkpoint is not None and self._covers(checkpoint.rows, checkpoint.applied):
             begun = dict(checkpoint.rows)
             simulation.go_on_from(checkpoint, {n: rows[: begun[n]] for n, rows in kept.items()})
-        last_ns = max([self.now_ns, *(command.t_ns for command in self.commands)])
-        frame = simulation.advance(last_ns)
+        frame = simulation.advance(self.reached_ns)
         fresh = {}
         for name, rows in kept.items():
             again: np.ndarray = getattr(frame, name)
@@ -229,16 +231,18 @@ def open_record(path: str | Path) -> Record:
     lines, journal_bytes = read_lines(folder / JOURNAL)
     if not lines:
         raise ArchiveError(f"{folder / JOURNAL}: has no line. {REMEDY}")
-    commands, commands_bytes = read_lines(folder / COMMANDS)
+    done, commands_bytes = read_lines(folder / COMMANDS)
     try:
         _check_streams(folder, lines)
         last = lines[-1]
+        commands = [Command(**line) for line in (*opening.commands, *done)]
         return Record(
             path=folder,
             opening=opening,
             ending=ending,
-            commands=tuple(Command(**line) for line in commands),
+            commands=tuple(sorted(commands, key=lambda command: command.t_ns)),
             now_ns=last["now_ns"],
+            reached_ns=max(last["now_ns"], *(line["t_ns"] for line in done), 0),
             marks={"rows": last["rows"], "bytes": last["bytes"]},
             versions=versions,
             whole={JOURNAL: journal_bytes, COMMANDS: commands_bytes},

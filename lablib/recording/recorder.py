@@ -241,7 +241,7 @@ class Recorder:
 
 
 def opening_of(simulation: Simulation, until_ns: int | None) -> Opening:
-    """What a simulation is a function of, its commands apart."""
+    """What a simulation is a function of, with the commands it knows of and has not done."""
     market, own = simulation.market, simulation.strategy
     sources = getattr(market, "sources", ())
     return Opening(
@@ -256,6 +256,7 @@ def opening_of(simulation: Simulation, until_ns: int | None) -> Opening:
             "sources": [{"name": one.name, "sha256": one.sha256, **one.said} for one in sources],
         },
         strategy={"name": own.name, "sha256": own.source_sha256} if own.name else None,
+        commands=[asdict(command) for command in simulation.coming],
     )
 
 

@@ -23,10 +23,12 @@ from lablib import ArchiveError, Session, SessionError, SimConfig
 from lablib.commands import Command
 from lablib.engine import TABLES, Simulation
 from lablib.kernels import tables as t
+from lablib.recording import recorder
 from lablib.recording.folder import COMMANDS, JOURNAL, RUN, STATE, stream
 from lablib.recording.journal import read_lines
 from lablib.recording.record import open_record
 from lablib.recording.recorder import Recorder, opening_of
+from lablib.units import parse_duration
 
 UNTIL = "300ms" if PLAIN else "10s"
 
@@ -127,6 +129,57 @@ def test_a_fork_is_the_run_until_its_moment_and_another_after(kept):
     for changes, at, why in (({}, 0.1, "at least one"), ({"venue.fee_bps": 1.0}, "9h", "before")):
         with pytest.raises(lab.ConfigError, match=why):
             again.fork(at, changes)
+
+
+# ------------------------------------------------------------------------------------ asked beforehand
+LATE = Command(10**12, "set", "strategy.threshold", 0.001)
+
+
+def test_a_command_beyond_the_end_is_asked_for_and_changes_nothing(tmp_path):
+    done = lab.run(CONFIG, seed=7, until=UNTIL, commands=[LATE], record=tmp_path / "late")
+    assert done.digest == lab.run(CONFIG, seed=7, until=UNTIL).digest
+    done.save(tmp_path / "saved")
+    for folder in (tmp_path / "late", tmp_path / "saved"):
+        assert open_record(folder).commands == (LATE,)
+        same_run(lab.open_run(folder), done)
+        assert lab.replay(folder).verify() == done.digest
+        with pytest.raises(lab.ConfigError, match=r"not before the run's end, [\d.]+ s"):
+            lab.replay(folder).fork(UNTIL, {"latency.order_entry_ms": 20.0})
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["in it", "beyond its end"])
+def test_what_was_asked_for_beforehand_is_not_done_before_its_time(tmp_path, monkeypatch, late):
+    monkeypatch.setattr(recorder, "FLUSH_S", 0.0)
+    until_ns = parse_duration(UNTIL)
+    asked = Command(until_ns * 2 if late else until_ns * 3 // 4, "set", "latency.ack_ms", 9.0)
+    path = tmp_path / "run"
+    whole = lab.run(CONFIG, seed=7, until=UNTIL, commands=[asked], record=path)
+    flushes = len(read_lines(path / JOURNAL)[0])
+    for flush in (0, flushes // 4):
+        shutil.rmtree(tmp_path / "cut", ignore_errors=True)
+        broken = copy(path, tmp_path / "cut")
+        cut(broken, flush, checkpoint=False)
+        there = lab.open_run(broken)
+        assert there.last.t_ns == open_record(broken).now_ns < asked.t_ns
+        assert there.commands.size == 0
+        same_run(lab.resume(broken), whole)
+        same_run(lab.open_run(broken), whole)
+
+
+def test_a_hand_takes_up_a_run_that_has_commands_to_come(tmp_path, monkeypatch):
+    monkeypatch.setattr(recorder, "FLUSH_S", 0.0)
+    until_ns = parse_duration(UNTIL)
+    asked = Command(until_ns * 3 // 4, "set", "latency.ack_ms", 9.0)
+    path = tmp_path / "run"
+    lab.run(CONFIG, seed=7, until=UNTIL, commands=[asked], record=path)
+    cut(path, 50, checkpoint=False)
+    session = Session.of_record(path)
+    mine = session.set("venue.fee_bps", 3.0)
+    session.start()
+    session.advance(until_ns)
+    assert session.state == "finished"
+    assert open_record(path).commands == (mine, asked)
+    assert lab.replay(path).verify() == session.simulation.digest()
 
 
 # ------------------------------------------------------------------------------------------- crashes
