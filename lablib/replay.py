@@ -195,7 +195,7 @@ def resume(
         at = record.reached_ns / 1e9
         raise ConfigError(f"until: {end_ns / 1e9:g} s is behind, the record is at {at:g} s")
     simulation, kept, fresh = record.restore(market, strategy)
-    recorder = record.recorder()
+    recorder = record.recorder(end_ns)
     recorder.append(simulation.now_ns, fresh)
     before = {name: [kept[name], fresh[name]] for name in TABLES}
     return played(simulation, end_ns, recorder, progress=progress, before=before)

@@ -6,7 +6,7 @@ import fcntl
 import os
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -199,23 +199,31 @@ class Record:
             count <= self.marks["rows"][name] for name, count in rows.items()
         )
 
-    def recorder(self, quota_bytes: int = QUOTA_BYTES) -> Recorder:
-        """Take up the writing where it ended.
+    def recorder(self, until_ns: int | None = None, quota_bytes: int = QUOTA_BYTES) -> Recorder:
+        """Take up the writing where it ended; from here on the record counts as being written.
+
+        Parameters
+        ----------
+        until_ns
+            Where the run is to end now; None leaves it where it was to.
 
         Raises
         ------
         ArchiveError
             Somebody else is writing, or it cannot be written.
         """
-        return Recorder(
+        known = self.opening
+        recorder = Recorder(
             self.path,
-            self.opening,
+            known if until_ns is None else replace(known, until_ns=until_ns),
             marks=self.marks,
             whole=self.whole,
             flushes=self.flushes,
             now_ns=self.now_ns,
             quota_bytes=quota_bytes,
         )
+        recorder.reopen()
+        return recorder
 
 
 def open_record(path: str | Path) -> Record:

@@ -140,6 +140,20 @@ class Recorder:
         return cls(target, opening, marks=marks, whole=whole, flushes=0, now_ns=0, **options)
 
     # ------------------------------------------------------------------------------------- writing
+    def reopen(self) -> None:
+        """Take back how it ended, before rows are added that its digest would not cover.
+
+        Raises
+        ------
+        ArchiveError
+            It could not be written; the files are let go of.
+        """
+        try:
+            write_run(self.path, self.opening, Ending(), versions())
+        except ArchiveError:
+            self.leave()
+            raise
+
     def command(self, command: Command) -> None:
         """Put a command on disk; once this returns it will be played again.
 

@@ -277,6 +277,29 @@ def test_a_stopped_session_needs_an_end_to_go_on_to(kept, tmp_path):
     assert lab.replay(path).verify() == longer.digest
 
 
+def test_a_stopped_record_that_goes_on_reads_as_interrupted_if_that_is_killed(kept, tmp_path):
+    path, until_ns = copy(kept, tmp_path / "run"), (STEPS + 5) * STEP_NS
+    told = []
+
+    def killed(share: float) -> None:
+        told.append(lab.listing(path)[0]["status"])
+        if share > 0.5:
+            shutil.copytree(path, tmp_path / "killed")  # as a power failure would leave it
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        lab.resume(path, until=until_ns / 1e9, progress=killed)
+    assert set(told) == {"recording"}
+    row = lab.listing(tmp_path / "killed")[0]
+    assert (row["status"], row["digest"]) == ("interrupted", "")
+    there = lab.open_run(tmp_path / "killed")
+    assert there.digest == lab.open_run(kept).digest or there.last.t_ns > STEPS * STEP_NS
+    whole = lab.resume(tmp_path / "killed")  # it knows where it was going
+    assert whole.last.t_ns == until_ns
+    assert lab.replay(tmp_path / "killed").verify() == whole.digest
+    same_run(lab.resume(path), whole)
+
+
 def test_only_one_may_write(tmp_path):
     session = Session(CONFIG, seed=7, record=tmp_path / "run")
     assert open_record(tmp_path / "run").status == "recording"
