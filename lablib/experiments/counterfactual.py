@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from lablib.attribution import parts_of
 from lablib.commands import Command
 from lablib.config import SimConfig
-from lablib.engine import Market, Simulation, Strategy, as_config, open_orders, span_ns
+from lablib.engine import Market, Simulation, Strategy, as_config, fitted, open_orders, span_ns
 from lablib.errors import ConfigError
 from lablib.experiments.precision import standard_error
 from lablib.experiments.tables import structured
@@ -44,7 +44,7 @@ class Counterfactual:
     Attributes
     ----------
     config, seed, until_ns
-        What was run as it is.
+        What was run as it is, with the tick and lot of a recorded market.
     less_ms
         Δ.
     earlier
@@ -154,7 +154,7 @@ def counterfactual(
     ConfigError
         A Δ that cannot be had, naming what it was taken from; or what `lablib.run` refuses.
     """
-    base = as_config(config).replace({"record.samples": False})
+    base = fitted(as_config(config), market, strategy).replace({"record.samples": False})
     faster = base.replace({ENTRY: _less(base, less_ms)})
     until_ns, asked = span_ns(until, market), tuple(commands)
     as_is, sooner = (
@@ -163,7 +163,7 @@ def counterfactual(
         )
         for one in (base, faster)
     )
-    table = _side_by_side(as_is, sooner, base.venue.tick_size * base.venue.lot_size)
+    table = _side_by_side(as_is, sooner, base.unit_value * t.MONEY)
     return Counterfactual(base, seed, until_ns, float(less_ms), faster, table)
 
 

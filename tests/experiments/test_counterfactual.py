@@ -61,6 +61,22 @@ def test_each_order_beside_what_it_would_have_got_ten_milliseconds_earlier():
     assert (summary["better"], summary["same"], summary["worse"]) == (2, 0, 0)
 
 
+def test_the_money_is_that_of_the_markets_own_tick_and_lot():
+    """The same 500 lots at ten times the price, of a hundredth of the size: a tenth of the money."""
+    config = {**SLOW, "strategy.exit": "time", "strategy.exit_after_ms": 200}
+    market = recorded(JUMP, UP + DOWN)
+    found = counterfactual(config, 10, market=market)
+    market.tick_size, market.lot_size, market.start_px = 0.1, 0.00001, 1_000.0
+    other = counterfactual({**config, "risk.max_position_pct": 0.00005}, 10, market=market)
+    assert other.table["filled"].tolist() == found.table["filled"].tolist() == [500, 500]
+    assert other.table["gain_bps"].tolist() == pytest.approx(found.table["gain_bps"].tolist())
+    for name in ("gain", "pnl", "pnl_earlier"):
+        assert 10 * other.table[name] == pytest.approx(found.table[name])
+        assert 10 * other.summary()[name] == pytest.approx(found.summary()[name])
+    assert other.summary()["rest"] == pytest.approx(0, abs=1e-12)
+    assert (other.config.venue.tick_size, other.earlier.venue.lot_size) == (0.1, 0.00001)
+
+
 def test_who_fills_sooner_may_decide_otherwise_and_such_orders_stand_apart():
     """At 135 ms the price dips for 2 ms: only who has filled by then has a position to turn."""
     dip = [*JUMP, (135, 9_900.0), (137, 10_050.0)]
