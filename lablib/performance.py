@@ -31,26 +31,36 @@ def performance(
 
     Returns
     -------
-    `fill_rate` (lots filled of lots sent), `slippage_bps` (price paid beyond the mid seen at the
+    `fill_rate` (lots filled of lots sent, see `sent`), `slippage_bps` (price paid beyond the mid seen at the
     decision, of that mid, by lots), `maker_share` (of lots), `round_trips` (from flat to flat or through
     flat), `hit_rate` (share of them that gained, fees counted), `mean_trip` (currency),
     `time_in_position` (share), `refused` (own orders by reason).
     """
-    sent = orders[orders["order_id"] > 0]
+    left = sent(orders)
     lots = fills["lots"].sum()
     mid = fills["mid_seen"] / 2
     paid = fills["side"] * (fills["price_ticks"] - mid) * fills["lots"]
     trips = round_trips(fills) * unit_value
     return {
-        "fill_rate": _share(sent["filled_lots"].sum(), sent["lots"].sum()),
+        "fill_rate": _share(left["filled_lots"].sum(), left["lots"].sum()),
         "slippage_bps": 1e4 * _share(paid.sum(), (mid * fills["lots"]).sum()),
         "maker_share": _share(fills["lots"][fills["is_maker"] == 1].sum(), lots),
         "round_trips": trips.size,
         "hit_rate": _share((trips > 0).sum(), trips.size),
         "mean_trip": _share(trips.sum(), trips.size),
         "time_in_position": _share(_held_ns(fills, seconds), seconds * t.NS_PER_S),
-        "refused": _refused(sent),
+        "refused": _refused(orders),
     }
+
+
+def sent(orders: np.ndarray) -> np.ndarray:
+    """Those of the orders that left us: not what our own checks refused, nor what is still thought over.
+
+    An order on its way has not been received either; one that the venue refused has.
+    """
+    ours = (orders["status"] == t.REJECTED) & (orders["received_at"] < 0)
+    left: np.ndarray = orders[(orders["order_id"] > 0) & ~ours]
+    return left
 
 
 def round_trips(fills: np.ndarray) -> NDArray[np.int64]:

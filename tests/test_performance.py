@@ -11,7 +11,7 @@ from strategies import PLAIN, configs, seeds
 
 from lablib import ConfigError, run, simulate
 from lablib.kernels import tables as t
-from lablib.performance import RunningMarkouts, markouts, performance, round_trips
+from lablib.performance import RunningMarkouts, markouts, performance, round_trips, sent
 
 S = t.NS_PER_S
 
@@ -45,7 +45,7 @@ def test_figures_of_a_handful_of_fills():
     orders = orders_of(
         {"order_id": 1, "lots": 40, "filled_lots": 20, "status": t.CANCELLED},
         {"order_id": 2, "lots": 40, "filled_lots": 20, "status": t.FILLED},
-        {"order_id": 3, "lots": 0, "status": t.REJECTED, "reason": t.HALTED},
+        {"order_id": 3, "lots": 9, "status": t.REJECTED, "reason": t.HALTED, "received_at": -1},
     )
     done = performance(orders, fills, 10.0, 1.0)
     assert done["fill_rate"] == 0.5
@@ -56,6 +56,26 @@ def test_figures_of_a_handful_of_fills():
     assert done["time_in_position"] == 0.3  # 1-3 s and 6-7 s of 10
     assert done["slippage_bps"] == pytest.approx(1e4 * 4 / (100 + 105 + 98 + 99))
     assert done["refused"] == {"halted": 1}
+
+
+def test_an_order_that_our_own_checks_refused_was_not_sent():
+    """Ample depth and no wire: whatever leaves us fills; most of what is wished for may not leave."""
+    config = {"risk.max_orders_per_s": 1, "strategy.threshold": 0.0001, "strategy.exit": "close"}
+    done = run(config, seed=1, until="5s")
+    found = done.performance()
+    assert found["refused"]["order_rate"] > 3
+    assert found["fill_rate"] == 1
+    assert sent(done.orders)["filled_lots"].sum() == done.fills["lots"].sum() > 0
+
+
+def test_an_order_on_its_way_was_sent_and_one_the_venue_refused_too():
+    orders = orders_of(
+        {"order_id": 1, "status": t.REJECTED, "reason": t.ORDER_RATE, "received_at": -1},
+        {"order_id": 2, "status": t.CREATED, "received_at": -1},
+        {"order_id": 3, "status": t.REJECTED, "reason": t.WOULD_CROSS, "received_at": 7},
+        {"order_id": 0, "status": t.CREATED, "received_at": -1},
+    )
+    assert sent(orders)["order_id"].tolist() == [2, 3]
 
 
 def test_without_anything_there_is_nothing_to_tell():

@@ -27,6 +27,7 @@ from lablib.errors import ConfigError
 from lablib.experiments.precision import standard_error
 from lablib.experiments.tables import structured
 from lablib.kernels import tables as t
+from lablib.performance import sent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -196,8 +197,7 @@ class _Orders:
     @classmethod
     def of(cls, simulation: Simulation, until_ns: int) -> _Orders:
         last = simulation.advance(until_ns)
-        orders = np.concatenate((last.orders, open_orders(simulation.state)))
-        orders = orders[orders["order_id"] > 0]  # what our own checks refused was never sent
+        orders = sent(np.concatenate((last.orders, open_orders(simulation.state))))
         orders.sort(order="order_id")
         config, fills = simulation.config, last.fills
         place = np.searchsorted(orders["order_id"], fills["order_id"])

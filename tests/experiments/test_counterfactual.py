@@ -12,6 +12,7 @@ from strategies import PLAIN
 from lablib import ConfigError, SimConfig, counterfactual, run, theory
 from lablib.experiments.counterfactual import _Orders, _side_by_side
 from lablib.kernels import tables as t
+from lablib.performance import sent
 
 ENTRY = "latency.order_entry_ms"
 
@@ -142,6 +143,17 @@ def test_two_orders_of_one_cause_are_told_apart_by_their_number():
     assert rows == [("both", 100 * MS, t.BUY, number, number) for number in (1, 2)]
 
 
+def test_what_our_own_checks_refused_was_never_sent_and_has_no_row():
+    """As above, and one order a second may leave: the second of the pair stays with us."""
+    config = {**SLOW, "strategy.exit": "never", "drills.duplicate_order": True}
+    config |= {"risk.max_orders_per_s": 1}
+    market = recorded(JUMP, UP, until_ms=160)
+    found = counterfactual(config, 10, market=market)
+    rows = told(found.table, "where", "looked_at", "side", "order_id", "order_id_earlier")
+    assert rows == [("both", 100 * MS, t.BUY, 1, 1)]
+    assert run(config, market=market).summary()["rejected_by_reason"] == {"order_rate": 1}
+
+
 @pytest.mark.compiled
 @pytest.mark.parametrize("preset", ["cloud", "retail", "stress", "maker", "flow", "rivals"])
 def test_the_rows_add_up_to_the_two_runs(preset):
@@ -151,15 +163,16 @@ def test_the_rows_add_up_to_the_two_runs(preset):
         config = config.replace({ENTRY: 20.0})
     less = (floor or 20.0) / 2
     found = counterfactual(config, less, seed=5, until="20s")
-    here = run(config, seed=5, until="20s").summary()
-    there = run(found.earlier, seed=5, until="20s").summary()
+    here, there = (run(one, seed=5, until="20s") for one in (config, found.earlier))
     summary = found.summary()
-    assert summary["pnl"] == pytest.approx(here["pnl"], abs=1e-6)
-    assert summary["pnl_earlier"] == pytest.approx(there["pnl"], abs=1e-6)
+    assert summary["pnl"] == pytest.approx(here.summary()["pnl"], abs=1e-6)
+    assert summary["pnl_earlier"] == pytest.approx(there.summary()["pnl"], abs=1e-6)
     table, counts = found.table, summary["orders"]
-    assert (table["order_id"] > 0).sum() == here["orders"] == counts["both"] + counts["only as is"]
-    assert (table["order_id_earlier"] > 0).sum() == there["orders"]
-    assert table["filled"].sum() == run(config, seed=5, until="20s").fills["lots"].sum()
+    ids, ids_earlier = (table[name][table[name] > 0] for name in ("order_id", "order_id_earlier"))
+    assert sorted(ids) == sent(here.orders)["order_id"].tolist()
+    assert sorted(ids_earlier) == sent(there.orders)["order_id"].tolist()
+    assert ids.size == counts["both"] + counts["only as is"]
+    assert table["filled"].sum() == here.fills["lots"].sum()
     assert (np.diff(table["looked_at"]) >= 0).all()
     assert len(found.to_pandas()) == len(table) > 0
 
