@@ -60,6 +60,19 @@ def test_a_wire_made_slower_while_running_slows_the_run_and_not_its_twin():
     assert late.fills.tobytes() != calm.fills.tobytes()
 
 
+def test_the_spike_drill_slows_the_run_and_not_its_twin():
+    """From the start, and thrown in later: the twin has no latency, whatever it is made of."""
+    spike = "drills.latency_spike_ms"
+    later = [Command(1_000_000_000, "set", spike, 500.0)]
+    config = {"strategy.threshold": 0.001}
+    calm = run(config, seed=7, until="10s")
+    for begun, commands in (({spike: 500.0}, ()), ({}, later)):
+        late = run({**config, **begun}, seed=7, until="10s", twin=True, commands=commands)
+        assert late.fills.tobytes() != calm.fills.tobytes()
+        assert late.twin.fills.tobytes() == calm.fills.tobytes()
+        assert late.twin.last.latency.p99_ms == calm.last.latency.p99_ms < 500
+
+
 def test_a_twin_draws_no_tape_of_its_own(monkeypatch):
     drawn = []
     draw = SyntheticTape._draw

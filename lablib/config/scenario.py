@@ -148,13 +148,14 @@ class SimConfig(Section):
         return SimConfig.model_validate(data)
 
     def without_latency(self) -> SimConfig:
-        """The same with every wire of our own at zero; the market's lag stays.
+        """The same with every wire of our own at zero, the latency spike drill too; the market's lag stays.
 
         >>> SimConfig.preset("cloud").without_latency().latency.order_entry_ms
         0.0
         """
         instant = dict.fromkeys(OWN_WIRES, 0.0)
-        return self.replace({"latency": {**instant, "cancel_ms": None}})
+        latency = {**instant, "cancel_ms": None}
+        return self.replace({"latency": latency, "drills.latency_spike_ms": 0.0})
 
     def get(self, path: str) -> Any:
         """The value of a dotted field, such as `"latency.order_entry_ms"`."""
