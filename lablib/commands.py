@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from lablib.config import SimConfig
 from lablib.errors import ConfigError
+from lablib.kernels import tables as t
 
 # What no running market can change: the state was built on it.
 _FIXED = (
@@ -42,6 +43,34 @@ class Command:
     kind: str
     field: str = ""
     value: Any = None
+
+
+def listed(commands: Iterable[Command]) -> list[Command]:
+    """Commands as a run keeps them: times as plain integers, values as JSON holds them.
+
+    Raises
+    ------
+    ConfigError
+        What is no command, and a time that is no whole nanosecond of a run. Kinds and fields are for
+        `configured` to judge.
+    """
+    if not isinstance(commands, Iterable):
+        raise ConfigError(f"commands: a list of Command, got {commands!r}")
+    return [_plain_command(command) for command in commands]
+
+
+def _plain_command(command: Command) -> Command:
+    if not isinstance(command, Command):
+        raise ConfigError(f"commands: each is a Command, got {command!r}")
+    at: Any = command.t_ns
+    number = isinstance(at, int | float | np.integer) and not isinstance(at, bool)
+    if not number or not at == at // 1:
+        raise ConfigError(f"commands: t_ns is a whole number of nanoseconds, got {at!r}")
+    if at < 0:
+        raise ConfigError(f"commands: time {at} is before the run")
+    if at >= t.FAR:
+        raise ConfigError(f"commands: t_ns {at} is beyond any run")
+    return replace(command, t_ns=int(at), value=plain(command.value))
 
 
 def configured(config: SimConfig, command: Command) -> SimConfig:
@@ -75,7 +104,10 @@ def plain(value: Any) -> Any:
             return value.item()
         raise ConfigError(f"commands: no value for a field, {value!r}")
 
-    return json.loads(json.dumps(value, default=reduced))
+    try:
+        return json.loads(json.dumps(value, default=reduced))
+    except (TypeError, ValueError):  # keys that are no text, a list inside itself
+        raise ConfigError(f"commands: no value for a field, {value!r}") from None
 
 
 def commands_table(commands: Iterable[Command]) -> np.ndarray:

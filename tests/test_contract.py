@@ -507,6 +507,7 @@ REFUSED = {
     "no field": (("set", "", 1), "no such field"),
     "out of range": (("set", "latency.ack_ms", -1), "latency.ack_ms: .*equal to 0, got -1"),
     "not a number": (("set", "latency.ack_ms", float("nan")), "latency.ack_ms: .*finite.*got nan"),
+    "no name": (("set", 5, 1), "config: a field's name is text, got 5"),
     "no value": (("set", "latency.ack_ms", object()), "commands: no value for a field"),
     "fixed": (("set", "venue.tick_size", 0.5), "venue.tick_size: cannot change while the market"),
     "fixed, by its section": (
@@ -534,9 +535,29 @@ def test_a_bad_queue_of_commands_is_refused_before_anything_has_run():
         (replace(good, value=-3), "latency.ack_ms"),
         (replace(good, t_ns=-1), "before the run"),
         (replace(good, kind="stop"), "'stop'"),
+        (replace(good, kind=["set"]), r"\['set'\]"),
+        (replace(good, t_ns="500ms"), "t_ns is a whole number of nanoseconds, got '500ms'"),
+        (replace(good, t_ns=0.5), "whole number of nanoseconds, got 0.5"),
+        (replace(good, t_ns=float("nan")), "whole number of nanoseconds, got nan"),
+        (replace(good, t_ns=True), "whole number of nanoseconds, got True"),
+        (replace(good, t_ns=None), "whole number of nanoseconds, got None"),
+        (replace(good, t_ns=t.FAR), f"t_ns {t.FAR} is beyond"),
+        (replace(good, value={(1, 2): 3}), "commands: no value for a field"),
+        ((0, "halt"), r"commands: each is a Command, got \(0, 'halt'\)"),
     ):
         with pytest.raises(lablib.ConfigError, match=said):
             Simulation(commands=[good, bad])
+    for none in (5, good, None):
+        with pytest.raises(lablib.ConfigError, match="commands: a list of Command, got "):
+            Simulation(commands=none)
+
+
+@pytest.mark.parametrize("t_ns", [np.int64(50 * MS), 5e7, np.float64(5e7)], ids=type)
+def test_a_command_s_time_is_the_same_however_it_is_written(t_ns):
+    """A whole number is one, of NumPy or with a point: in the digest and on disk as well."""
+    runs = [run(seed=1, until="60ms", commands=[Command(at, "halt")]) for at in (t_ns, 50 * MS)]
+    assert runs[0].digest == runs[1].digest
+    assert json.dumps([c.t_ns for c in runs[0].origin.commands]) == f"[{50 * MS}]"
 
 
 @pytest.mark.parametrize(

@@ -177,6 +177,8 @@ class SimConfig(Section):
 
 def _put(data: dict[str, Any], path: str, value: Any, section: str = "") -> None:
     """Set a dotted path in nested dicts, merging where the value is a mapping but no delay model."""
+    if not isinstance(path, str):
+        raise ConfigError(f"config: a field's name is text, got {path!r}")
     *parents, last = path.split(".")
     node: Any = data
     for name in parents:

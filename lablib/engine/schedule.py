@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
-from lablib.commands import Command, configured, plain
+from lablib.commands import Command, configured
 from lablib.config import SimConfig
 from lablib.errors import ConfigError
 
@@ -18,7 +18,7 @@ class Schedule:
     config
         As the run begins.
     commands
-        To take effect at their times, in any order.
+        To take effect at their times, in any order; as `lablib.commands.listed` has them.
     without_latency
         Hold every wire of our own at zero, whatever a command says.
 
@@ -32,7 +32,7 @@ class Schedule:
     Raises
     ------
     ConfigError
-        A command that cannot take effect, or comes before the run: before anything has run.
+        A command that cannot take effect: before anything has run.
     """
 
     def __init__(
@@ -41,8 +41,7 @@ class Schedule:
         self._without_latency = without_latency
         self.first = self.config = self._timed(config)
         self.done: list[Command] = []
-        queue = (Command(c.t_ns, c.kind, c.field, plain(c.value)) for c in commands)
-        self._queue = deque(sorted(queue, key=lambda command: command.t_ns))
+        self._queue = deque(sorted(commands, key=lambda command: command.t_ns))
         self._rehearse()
 
     @property
@@ -73,8 +72,6 @@ class Schedule:
     def _rehearse(self) -> None:
         config = self.config
         for command in self._queue:
-            if command.t_ns < 0:
-                raise ConfigError(f"commands: time {command.t_ns} is before the run")
             config = self._configured(config, command)
 
     def _configured(self, config: SimConfig, command: Command) -> SimConfig:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lablib.commands import Command, plain
+from lablib.commands import Command, listed, plain
 from lablib.config import SimConfig
 from lablib.engine.checkpoint import Checkpoint
 from lablib.engine.inputs import Market, Strategy, as_config, fitted
@@ -70,7 +70,7 @@ class Simulation:
         tape: SyntheticTape | None = None,
     ) -> None:
         self.seed = check_seed(seed)
-        commands = list(commands)
+        commands = listed(commands)
         self._opening = {
             "config": config,
             "seed": seed,

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lablib.attribution import parts_of
-from lablib.commands import Command
+from lablib.commands import Command, listed
 from lablib.config import SimConfig
 from lablib.engine import Market, Simulation, Strategy, as_config, fitted, open_orders, span_ns
 from lablib.errors import ConfigError
@@ -157,7 +157,7 @@ def counterfactual(
     """
     base = fitted(as_config(config), market, strategy).replace({"record.samples": False})
     faster = base.replace({ENTRY: _less(base, less_ms)})
-    until_ns, asked = span_ns(until, market), tuple(commands)
+    until_ns, asked = span_ns(until, market), listed(commands)
     as_is, sooner = (
         _Orders.of(
             Simulation(one, seed=seed, market=market, commands=asked, strategy=strategy), until_ns
