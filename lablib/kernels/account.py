@@ -10,23 +10,47 @@ from __future__ import annotations
 from lablib.kernels import tables as t
 from lablib.kernels.jit import kernel
 
+_SQUARED = 3_037_000_499  # the largest number whose square is an int64
+
 
 @kernel
-def share(amount, part, whole):
-    """`amount * part / whole` rounded half to even, without the product overflowing; whole > 0."""
-    each = amount // whole
-    rest = (amount % whole) * part
-    result = each * part + rest // whole
-    left = rest % whole
+def half_even(result, left, whole):
+    """`result + left / whole` rounded half to even; 0 <= left < whole."""
     if 2 * left > whole or (2 * left == whole and (result & 1) == 1):
         result += 1
     return result
 
 
 @kernel
+def share(amount, part, whole):
+    """`amount * part / whole` rounded half to even; 0 <= part <= whole <= 2**61."""
+    each = amount // whole
+    rest = amount % whole
+    if whole <= _SQUARED:
+        rest *= part
+        return half_even(each * part + rest // whole, rest % whole, whole)
+    # More lots than their product has room for: multiplied and divided bit by bit, from the top.
+    result = 0
+    left = 0
+    for bit in range(61, -1, -1):
+        result *= 2
+        left *= 2
+        if left >= whole:
+            left -= whole
+            result += 1
+        if (part >> bit) & 1:
+            left += rest
+            if left >= whole:
+                left -= whole
+                result += 1
+    return half_even(each * part + result, left, whole)
+
+
+@kernel
 def fee_of(value, rate):
     """Fee of a trade worth `value` units at `rate` of FEE_ONE; negative rates are rebates."""
-    return share(value, rate, t.FEE_ONE)
+    rest = (value % t.FEE_ONE) * rate  # a rate is at most a twentieth: there is room
+    return half_even(value // t.FEE_ONE * rate + rest // t.FEE_ONE, rest % t.FEE_ONE, t.FEE_ONE)
 
 
 @kernel

@@ -14,7 +14,9 @@ from lablib.kernels import tables as t
 from lablib.kernels.account import fee_of, mark_to, open_account, settle, share
 
 MONEY = st.integers(-(1 << 50), 1 << 50)
-LOTS = st.integers(1, 1 << 30)
+LOTS = st.one_of(
+    st.integers(1, 1 << 30), st.integers(1, 1 << 52)
+)  # also of what is worth next to nothing
 RATES = st.integers(-50_000_000, 500_000_000)  # -50 to 500 bps
 
 
@@ -41,6 +43,10 @@ def test_a_share_and_the_rest_are_the_whole(amount, lots):
         (-3, 1, 2, -2),
         (-5, 1, 2, -2),
         (7, 3, 6, 4),
+        (1 << 60, (1 << 60) - 1, 1 << 60, (1 << 60) - 1),
+        (-1, 1 << 59, 1 << 60, 0),
+        (-3, 1 << 59, 1 << 60, -2),
+        ((1 << 60) - 1, (1 << 60) - 1, 1 << 60, (1 << 60) - 2),
     ],
 )
 def test_halves_go_to_the_even_neighbour(amount, part, whole, result):
@@ -76,10 +82,10 @@ class Ledger:
 FILLS = st.lists(
     st.tuples(
         st.sampled_from([t.BUY, t.SELL]),
-        st.integers(1, 500),
-        st.integers(1, 1 << 20),
+        st.one_of(st.integers(1, 500), st.integers(1, 1 << 33)),
+        st.integers(1, 1 << 10),
         st.integers(-1_000, 1_000),
-        st.integers(2, 1 << 21),
+        st.integers(2, 1 << 12),
     ),
     max_size=60,
 )
