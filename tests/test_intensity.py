@@ -201,6 +201,51 @@ def maker(**changes: Any) -> Simulation:
     return Simulation({**QUIET, **alone, "strategy.name": "market_maker", **fields}, seed=1)
 
 
+NIBBLED = {
+    **QUIET,
+    "external.volatility_bps": 20.0,
+    "intensity.interval_ms": 0.0,
+    "intensity.rate": 10.0,
+    "intensity.premium_px": 1.0,
+    "intensity.order_lots": 100,
+    "strategy.parameters": [],
+    "strategy.name": "market_maker",
+    "strategy.maker.lots": 1_000,
+}
+
+
+@pytest.mark.parametrize("requote", ["replace", "cancel"])
+def test_a_quote_that_is_moved_keeps_what_is_left_of_it_and_one_sent_anew_is_whole(requote):
+    simulation = Simulation({**NIBBLED, "strategy.requote": requote}, seed=1)
+    stood: dict[int, list[tuple[int, int]]] = {}
+    for k in range(1, 20 * SECONDS):
+        simulation.play(k * 50_000_000 + 10)
+        for row in simulation.waiting():
+            stood.setdefault(int(row["order_id"]), []).append((row["limit_ticks"], row["lots"]))
+    moved = 0
+    for order in stood.values():
+        prices, lots = zip(*order, strict=True)
+        assert list(lots) == sorted(lots, reverse=True)
+        at = [k for k in range(1, len(order)) if prices[k] != prices[k - 1]]
+        moved += sum(lots[k] < 1_000 for k in at)
+        assert requote == "replace" or not at
+    done = simulation.frame()
+    assert done.fill_count > SECONDS
+    assert set(done.orders["lots"]) <= {1_000}
+    assert (moved > SECONDS) == (requote == "replace")
+
+
+def test_a_quote_is_never_more_than_one_entry():
+    """A twentieth of the equity at the mid is 50,000 lots; asked for are ten times as many."""
+    config = {**NIBBLED, "external.volatility_bps": 0.0, "intensity.rate": 0.0}
+    config |= {"risk.max_position_pct": 0.05, "risk.check_notional": False}
+    sizes = [
+        run({**config, "strategy.maker.lots": lots}, seed=1, until="100ms").orders["lots"].tolist()
+        for lots in (500_000, 0, 7)
+    ]
+    assert sizes == [[50_000, 50_000], [50_000, 50_000], [7, 7]]
+
+
 def test_a_market_maker_stands_where_the_formula_says():
     simulation = maker(risk_aversion=2.0, arrival_decay=10.0, volatility_px=0.3, horizon_s=10.0)
     simulation.play(50_000_010)

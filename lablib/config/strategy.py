@@ -43,7 +43,11 @@ class MakerConfig(Section):
         description="What the price is taken to be: the external one, or the venue's mid",
     )
     lots: int = Field(
-        0, ge=0, le=1 << 30, description="Size of a quote (lots); 0 sizes it as any entry"
+        0,
+        ge=0,
+        le=1 << 30,
+        description="Size of a quote (lots), cut to one entry of risk.max_position_pct where it is more;"
+        " 0 sizes it as any entry",
     )
 
 
@@ -87,7 +91,8 @@ class StrategyConfig(Section):
     )
     requote: Literal["replace", "cancel"] = Field(
         "replace",
-        description="How a quote is moved: replaced by one message, or cancelled and sent anew at once",
+        description="How a quote is moved: replaced by one message, with what is left of its lots until the"
+        " last of them has traded, or cancelled and sent anew at once, whole",
     )
     maker: MakerConfig = Field(
         default_factory=MakerConfig, description='Quotes, of strategy "market_maker"'
