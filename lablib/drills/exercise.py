@@ -42,7 +42,7 @@ class Step:
         When; `NEVER` where it did not happen.
     pnl, prompt_pnl
         What we have made since the fault began, and what the run without delay has (currency); NaN
-        where there is none.
+        where there is none. The second may have closed as the fault began, and have paid for it.
     """
 
     name: str
@@ -126,6 +126,22 @@ class Drill:
         if self.prompt is None:
             return math.nan
         return self.prompt.last.equity - self.run.last.equity
+
+    @property
+    def cost_by_halt(self) -> float:
+        """Of `cost`, what was there as the switch latched (currency); all of it where none did.
+
+        What is held is counted at the venue's prices of that moment, in both runs.
+        """
+        at_latch = next((step for step in self.steps if step.name == "halt"), None)
+        if at_latch is None or at_latch.t_ns == NEVER:
+            return self.cost
+        return at_latch.prompt_pnl - at_latch.pnl
+
+    @property
+    def cost_after_halt(self) -> float:
+        """Of `cost`, what came after the latch, while the close was under way (currency)."""
+        return self.cost - self.cost_by_halt
 
 
 def drill(
@@ -230,16 +246,18 @@ def _steps(times: list[tuple[str, int]], run: Run, prompt: Run | None) -> tuple[
     moments = sorted({at for _, at in times if at != NEVER})
     ours = _equity(run, moments)
     theirs = _equity(prompt, moments) if prompt is not None else {}
+    # One base for both: a prompt control may have closed, and paid for it, as the fault begins.
+    base = ours[moments[0]]
     return tuple(
-        Step(name, at, ours.get(at, math.nan), theirs.get(at, math.nan)) for name, at in times
+        Step(name, at, ours.get(at, math.nan) - base, theirs.get(at, math.nan) - base)
+        for name, at in times
     )
 
 
 def _equity(run: Run, moments: list[int]) -> dict[int, float]:
-    """What a run had made since the first of some moments, at each of them (currency)."""
+    """The equity of a run at some moments (currency)."""
     simulation = again(run)
-    equity = {at: simulation.advance(at).equity for at in moments}
-    return {at: value - equity[moments[0]] for at, value in equity.items()}
+    return {at: simulation.advance(at).equity for at in moments}
 
 
 def _ms(begin_ns: int, end_ns: int) -> float:

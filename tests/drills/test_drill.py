@@ -138,6 +138,28 @@ def test_what_was_lost_is_what_the_fills_come_to(fault):
     assert last["flat"] == last["end"] == -told.loss  # nothing moves once nothing is held
 
 
+@pytest.mark.parametrize("fault", [name for name, one in FAULTS.items() if one.prompt != BEFORE])
+def test_what_being_late_cost_is_what_it_was_at_the_latch_and_what_the_close_added(fault):
+    told = drill(fault, seed=3, slide_bps_s=40)
+    ours, theirs = (again(run).advance(told.halt.t_ns).equity for run in (told.run, told.prompt))
+    assert told.cost_by_halt == pytest.approx(theirs - ours, abs=1e-9)
+    assert told.cost_by_halt + told.cost_after_halt == pytest.approx(told.cost, abs=1e-12)
+    assert told.steps[-1].prompt_pnl - told.steps[-1].pnl == pytest.approx(told.cost, abs=1e-9)
+
+
+def test_a_halt_in_time_whose_close_is_slow_is_not_blamed_for_the_loss_that_came_after_it():
+    told = drill("slow_wires", seed=3, slide_bps_s=40)
+    assert told.late_ms == pytest.approx(300, abs=1e-3)
+    assert abs(told.cost_by_halt) < 1
+    assert told.cost_after_halt > 2_000
+
+
+def test_where_nothing_latched_nothing_came_after_the_latch():
+    off = {"risk.order_timeout_ms": 0, "risk.drawdown_cap_pct": 0, "risk.daily_loss_cap_pct": 1.0}
+    told = drill("slow_wires", desk(off), seed=3, slide_bps_s=40)
+    assert (told.cost_by_halt, told.cost_after_halt) == (told.cost, 0)
+
+
 def test_nothing_but_closing_orders_leaves_after_the_halt():
     for fault in ("stale_feed", "slow_wires", "price_jump"):
         told = drill(fault, seed=3, slide_bps_s=40)

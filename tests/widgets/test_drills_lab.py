@@ -86,8 +86,15 @@ def test_the_sentence_to_take_home_has_the_lateness_and_its_price(ours):
     ours.press("late_switch")
     told = ours.drill
     assert told.late_ms == 270
-    assert f"Your lateness of 270 ms cost {told.cost:,.2f}." in text(ours.stage._take)
+    by, after = f"{told.cost_by_halt:,.2f}", f"{told.cost_after_halt:,.2f}"
+    take = text(ours.stage._take)
+    assert f"Being late cost {told.cost:,.2f}: {by} until the switch latched, 270 ms after" in take
+    assert f"and {after} while the close was under way, until the last trade, 310 ms later." in take
+    assert f"{by} by the halt, {after} after it" in text(ours.stage._kpis)
+    assert f"{told.cost:,.2f} {by} + {after}" in text(ours.stage._card)
     assert "no_delay" not in ours.stage._take.value
+    ours.press("slow_wires")  # it was told in time, and its close took its time
+    assert "−0.06 (a gain) until the switch latched, 300 ms after" in text(ours.stage._take)
     ours.press("stuck_exit")
     assert "Halting is not closing." in text(ours.stage._take)
     ours.press("oversize")

@@ -233,6 +233,7 @@ CSS = f"""
 .lrl-steps tr.ahead td {{ color: {theme.PALE}; }}
 .lrl-scores .lrl-pass {{ color: {theme.BLUE}; }}
 .lrl-scores .lrl-fail {{ color: {theme.ALARM}; }}
+.lrl-scores .lrl-parts {{ display: block; color: {theme.MUTED}; font-size: 10.5px; line-height: 1.2; }}
 .lrl-story .lrl-key span {{ margin-left: auto; }}
 .lrl-story .lrl-key {{ color: {theme.MUTED}; font-size: 11.5px; }}
 """

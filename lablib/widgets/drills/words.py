@@ -124,12 +124,13 @@ def _cost_tile(drill: Drill) -> tuple[str, str]:
         return "–", "no limit was crossed"
     if math.isnan(drill.late_ms):
         return amount(drill.cost), "nothing stopped it"
-    return amount(drill.cost), f"in currency; {ms(drill.late_ms)} late"
+    return amount(drill.cost), "{} by the halt, {} after it".format(*split(drill))
 
 
 def headline(drill: Drill) -> str:
     """The one sentence to take home."""
     halt, late, cost = drill.halt, ms(drill.late_ms), f"{abs(drill.cost):,.2f}"
+    parts = "" if math.isnan(drill.late_ms) else _parts(drill)
     since = "the loss crossed the limit" if drill.what.prompt == AT_LIMIT else "the fault began"
     if drill.what.prompt == BEFORE:
         text = (
@@ -156,17 +157,37 @@ def headline(drill: Drill) -> str:
         )
     elif drill.cost > 0:
         text = (
-            f"<b>Your lateness of {late} cost {cost}.</b> The switch latched that long after {since}; pulled at"
-            " once, with no delay on any wire, it would have saved that much."
+            f"<b>Being late cost {cost}:</b> {parts}. A switch pulled at once, with no delay on any wire,"
+            " would have saved all of it."
         )
     else:
         text = (
-            f"<b>You were {late} late, and lucky.</b> The switch latched that long after {since}, and the market"
-            f" came back meanwhile: being late earned {cost}. See what it does on other markets."
+            f"<b>You were {late} late, and lucky:</b> the market came back, and being late earned {cost}. What it"
+            f" cost: {parts}. See what it does on other markets."
         )
     if halt.t_ns != NEVER and halt.held_lots:
         text += f" At the end {abs(halt.held_lots):,} lots are still held."
     return f'<div class="lrl-take">{text}</div>'
+
+
+def split(drill: Drill) -> tuple[str, str]:
+    """What being late had cost by the latch, and what came after it: to the cent, they add up to the cost."""
+    by = round(drill.cost_by_halt, 2)
+    return amount(by + 0.0), amount(round(drill.cost, 2) - by + 0.0)
+
+
+def _parts(drill: Drill) -> str:
+    """What being late cost until the latch, and what the slow close added."""
+    halt = drill.halt
+    since = "the loss crossed the limit" if drill.what.prompt == AT_LIMIT else "the fault began"
+    until = "the end"
+    if halt.flat_ns != NEVER:
+        until = f"the last trade, {ms((halt.flat_ns - halt.t_ns) / t.NS_PER_MS)} later"
+    by, after = (f"{part} (a gain)" if part.startswith("−") else part for part in split(drill))
+    return (
+        f"<b>{by}</b> until the switch latched, {ms(drill.late_ms)} after {since}, and <b>{after}</b> while the"
+        f" close was under way, until {until}"
+    )
 
 
 def banner(drill: Drill, now_ns: int) -> str:
