@@ -18,6 +18,7 @@ from lablib.drills.faults import (
     AT_ONCE,
     BEFORE,
     FAULTS,
+    LASTS_MS,
     Fault,
     desk,
 )
@@ -110,6 +111,21 @@ class Drill:
         return _ms(self.begin_ns, self.halt.flat_ns)
 
     @property
+    def cut_short(self) -> bool:
+        """Whether what the fault makes late was not over yet when the fault was.
+
+        From then on nothing is late and the market no longer goes against us: `cost` is not what so long
+        a delay costs, and a longer one may cost less.
+        """
+        if not self.what.waits or self.due_ns == NEVER:
+            return False
+        if (
+            self.halt.t_ns == NEVER
+        ):  # a limit that was crossed would have latched, but for the repair
+            return self.what.prompt == AT_LIMIT
+        return not NEVER < self.halt.flat_ns <= self.end_ns
+
+    @property
     def loss(self) -> float:
         """Lost since the fault began, to the end (currency); negative for a gain."""
         return -self.steps[-1].pnl
@@ -151,7 +167,7 @@ def drill(
     seed: int = 7,
     size: float | None = None,
     slide_bps_s: float = 0.0,
-    lasts: str | float = "2s",
+    lasts: str | float | None = None,
     settle: str | float = "3s",
 ) -> Drill:
     """Break something while a position is held, and tell what stopped us and what being late cost.
@@ -166,8 +182,11 @@ def drill(
         How bad it is, in the fault's own unit; its usual size unless given.
     slide_bps_s
         How fast the market goes against what we hold while the fault lasts (bps a second).
-    lasts, settle
-        How long the fault lasts, and how long the run goes on after it (where something may be held).
+    lasts
+        How long the fault lasts, and the market with it; two seconds unless given, or as long as a size
+        that is a delay needs (`Fault.least_ms`). Where it is over too early, `Drill.cut_short` says so.
+    settle
+        How long the run goes on after it (where something may be held).
 
     Raises
     ------
@@ -182,7 +201,8 @@ def drill(
     for name, value in (("size", size), ("slide_bps_s", slide_bps_s)):
         if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
             raise ConfigError(f"{name}: a number of at least 0, got {value!r}")
-    lasts_ns, settle_ns = parse_duration(lasts), parse_duration(settle)
+    lasts_ns = ns(max(LASTS_MS, what.least_ms(size))) if lasts is None else parse_duration(lasts)
+    settle_ns = parse_duration(settle)
     config = desk() if config is None else as_config(config)
     begin_ns, side = moment(what, config, seed)
     commands = commands_of(what, config, begin_ns, -side, size, slide_bps_s, lasts_ns)

@@ -100,6 +100,17 @@ def test_a_later_switch_costs_more_and_the_page_says_how_late(page):
     assert more > paid
 
 
+def test_a_number_typed_beyond_a_slider_is_refused_aloud(page):
+    readout = page.tab.locator(".lrl-size-late-switch .widget-readout")
+    readout.click()
+    page.tab.keyboard.press("Control+a")
+    page.tab.keyboard.type("9000")
+    page.tab.keyboard.press("Enter")
+    page.shows(".lrl-status", "5,000 ms is the most this slider takes")
+    page.drill("late_switch")
+    page.shows(".lrl-take", "latched, 5,020 ms after")
+
+
 def test_a_mark_that_moves_judges_the_card_anew(page):
     page.fold("What still passes")
     before = page.tab.locator(f"{ROWS}[data-verdict=pass]").count()

@@ -160,6 +160,31 @@ def test_where_nothing_latched_nothing_came_after_the_latch():
     assert (told.cost_by_halt, told.cost_after_halt) == (told.cost, 0)
 
 
+@pytest.mark.parametrize("fault", [name for name, one in FAULTS.items() if one.waits])
+def test_a_longer_delay_costs_more_as_the_fault_lasts_until_it_has_come(fault):
+    told = [drill(fault, seed=3, size=size, slide_bps_s=40) for size in (250, 1_000, 2_000, 5_000)]
+    costs = [one.cost for one in told]
+    assert costs == sorted(set(costs))
+    for one in told:
+        assert not one.cut_short
+        assert one.halt.flat_ns <= one.end_ns
+
+
+def test_a_fault_that_is_repaired_before_its_delay_has_come_says_so():
+    early, whole = (
+        drill("late_switch", seed=3, size=2_000, slide_bps_s=40, lasts=lasts)
+        for lasts in ("2s", "5s")
+    )
+    assert (early.cut_short, whole.cut_short) == (True, False)
+    assert early.cost < whole.cost / 2
+    assert drill("late_switch", seed=3, size=2_000, slide_bps_s=40).cost == whole.cost
+    brief = {"lasts": "2s", "settle": "500ms"}
+    never = drill("late_switch", seed=3, size=6_000, slide_bps_s=40, **brief)
+    assert never.halt.t_ns == NEVER
+    assert never.cut_short
+    assert not drill("stuck_exit", seed=3, slide_bps_s=40).cut_short  # until the repair, by design
+
+
 def test_nothing_but_closing_orders_leaves_after_the_halt():
     for fault in ("stale_feed", "slow_wires", "price_jump"):
         told = drill(fault, seed=3, slide_bps_s=40)

@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 from traitlets import TraitError
 
-from lablib.drills import CARD, FAULTS, card, desk
+from lablib.drills import CARD, FAULTS, card, desk, drill
 from lablib.drills.moments import again
 from lablib.drills.timeline import NEVER
 from lablib.errors import ConfigError
@@ -185,6 +185,33 @@ def test_how_bad_it_is_can_be_set(ours):
     ours.desk.seed.value = "5"
     ours.press("late_switch")
     assert ours.drill.run.seed == 5
+
+
+def test_a_switch_two_seconds_late_can_be_asked_for_and_the_fault_outlasts_it(ours):
+    ours.desk.sizes["late_switch"].value = 2_000
+    assert text(ours.desk.status) == "Switch later by: 2,000 ms; the next drill has it."
+    ours.press("late_switch")
+    told = ours.drill
+    assert told.late_ms == 2_020
+    assert not told.cut_short
+    assert told.end_ns - told.begin_ns == 5 * t.NS_PER_S
+    assert "the fault was over" not in text(ours.stage._take)
+
+
+def test_a_fault_over_too_early_is_said_in_the_sentence_to_take_home():
+    early = drill("late_switch", seed=3, size=2_000, slide_bps_s=40, lasts="2s")
+    assert "But the fault was over 2,000 ms after it began" in words.headline(early)
+
+
+def test_a_number_beyond_the_range_is_refused_aloud(ours):
+    # A browser moves it to the end of the range before anybody hears of it.
+    ours.desk.sizes["late_switch"].value = 9_000
+    assert "5,000 ms is the most this slider takes" in text(ours.desk.status)
+    dial = ours.desk.dials["latency.order_entry_ms"]
+    dial.slider.value = 9_000
+    assert f"{dial.slider.max:g} ms is the most this slider takes" in text(ours.desk.status)
+    dial.slider.value = 20
+    assert "this slider takes" not in text(ours.desk.status)
 
 
 def test_what_cannot_be_drilled_is_said_and_the_page_goes_on(ours):

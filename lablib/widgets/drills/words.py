@@ -165,6 +165,13 @@ def headline(drill: Drill) -> str:
             f"<b>You were {late} late, and lucky:</b> the market came back, and being late earned {cost}. What it"
             f" cost: {parts}. See what it does on other markets."
         )
+    if drill.cut_short:
+        end = ms((drill.end_ns - drill.begin_ns) / t.NS_PER_MS)
+        text += (
+            f" <b>But the fault was over {end} after it began, before all that it made late had come:</b> from then"
+            " on nothing was late and the market no longer went against you. So long a delay may cost more; let"
+            " the fault last longer."
+        )
     if halt.t_ns != NEVER and halt.held_lots:
         text += f" At the end {abs(halt.held_lots):,} lots are still held."
     return f'<div class="lrl-take">{text}</div>'
