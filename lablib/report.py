@@ -93,7 +93,9 @@ def _halt(summary: Mapping[str, Any]) -> str:
     if not summary["halts"]:
         return "the kill switch stayed open"
     times = "once" if summary["halts"] == 1 else f"{summary['halts']:,} times"
-    beyond = f"; {summary['overshoot']:,.2f} lost beyond the cap" if summary["overshoot"] else ""
+    beyond = ""
+    if summary["overshoot"]:
+        beyond = f"; at worst {summary['overshoot']:,.2f} beyond the cap on the day's loss"
     if not summary["halted"]:
         return f"the kill switch latched {times}{beyond}; trading goes on"
     return (

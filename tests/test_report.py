@@ -25,7 +25,10 @@ def test_fees_are_told_as_what_they_took(summary):
 def test_a_latch_is_told_with_its_time_its_reason_and_what_it_cost_beyond_the_cap(summary):
     latched = {"halts": 1, "halted": True, "halted_at_s": 754.0, "halt_reason": "daily_loss_cap"}
     told = outcome({**summary, **latched, "overshoot": 1_234.5})
-    expected = "latched once, last at 12 min 34 s: daily_loss_cap; 1,234.50 lost beyond the cap"
+    expected = (
+        "latched once, last at 12 min 34 s: daily_loss_cap; at worst 1,234.50 beyond the cap on the"
+        " day's loss"
+    )
     assert expected in told
 
 

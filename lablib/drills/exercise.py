@@ -132,7 +132,7 @@ class Drill:
 
     @property
     def overshoot(self) -> float:
-        """Lost beyond the limit on losses, the most there was (currency)."""
+        """Lost beyond a limit on losses, the most there was (currency): from the peak, or the day's realised loss."""
         last = self.run.last
         return max(last.overshoot, last.drawdown_overshoot)
 

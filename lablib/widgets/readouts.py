@@ -110,8 +110,12 @@ def kpis(frame: Frame, start: float, state: str) -> str:
     tiles = [
         tile("Simulated time", clock(frame.t_ns)[:-2], f"{frame.decisions:,} decisions"),
         tile("Equity", f"{frame.equity:,.2f}", f"fees {frame.fees:,.2f}"),
-        tile("P&L", signed(pnl), f"{percent(pnl / start)} of the start"),
-        tile("Drawdown", signed(-frame.drawdown), f"worst {signed(-frame.max_drawdown)}"),
+        tile("P&L since the start", signed(pnl), f"{percent(pnl / start)} of the start"),
+        tile(
+            "Drawdown from the peak",
+            signed(-frame.drawdown),
+            f"worst {signed(-frame.max_drawdown)}",
+        ),
         tile(
             "Position",
             f"{signed(frame.position_lots, 0)} lots",
@@ -126,6 +130,24 @@ def kpis(frame: Frame, start: float, state: str) -> str:
         last,
     ]
     return f'<div class="lrl-kpis lrl-num">{"".join(tiles)}</div>'
+
+
+def halted(frame: Frame) -> str:
+    """What a halt is told with: reason, time, and how far beyond a limit it came at worst; empty without one.
+
+    The loss that came to its limit may have been gained back since, as the last position was closed.
+    """
+    if not frame.halted:
+        return ""
+    why = frame.halt_reason.replace("_", " ")
+    text = f"Halted: {why}, at {clock(max(0, frame.halted_at_ns))}"
+    if frame.overshoot > 0:
+        text += f"; at worst {frame.overshoot:,.2f} beyond the cap of {frame.day_loss_cap:,.2f} on the day’s loss"
+        if round(frame.day_loss_cap + frame.overshoot - frame.day_loss, 2) > 0:
+            text += f", realised, which is {frame.day_loss:,.2f} now".replace("-", "−")
+    if frame.drawdown_overshoot > 0:
+        text += f"; at worst {frame.drawdown_overshoot:,.2f} beyond the cap on the drawdown from the peak"
+    return text
 
 
 def verdict(frame: Frame, config: SimConfig) -> str:

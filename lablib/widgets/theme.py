@@ -92,7 +92,9 @@ CSS = f"""
 .lrl-empty code {{ background: {GRID}; padding: 1px 5px; border-radius: 4px; overflow-wrap: anywhere; }}
 .lrl-empty a {{ color: {BLUE}; }}
 .lrl-main {{ gap: 10px; overflow: visible; min-width: 0; container-type: inline-size; }}
-.lrl-main > .lrl-card {{ flex: 1 0 auto; }}
+.lrl-main > .lrl-card, .lrl-side > .lrl-main {{ flex: 1 0 auto; }}
+.lrl-side {{ gap: 0; overflow: visible; min-width: 0; }}
+.lrl-side > .lrl-banner, .lrl-side .lrl-status {{ margin-bottom: 10px; }}
 .lrl-grid {{ display: grid !important; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 10px;
   overflow: visible; }}
 @container (max-width: 950px) {{ .lrl-grid {{ grid-template-columns: repeat(2, minmax(0, 1fr)); }} }}
@@ -114,8 +116,7 @@ CSS = f"""
 .lrl-key i.dash::before {{ border-top-style: dashed; border-top-width: 2px; }}
 .lrl-how {{ color: {MUTED}; font-size: 11.5px; line-height: 1.3; padding: 1px 6px 2px 0; }}
 .lrl-now {{ color: {SLATE}; font-size: 12px; overflow: hidden; text-overflow: ellipsis; }}
-.lrl .lrl-banner {{ position: absolute; left: 62px; right: 16px; top: 50px; width: auto; height: auto; z-index: 2;
-  pointer-events: none; background: {ALARM}; color: #fff; border-radius: 6px; box-shadow: 0 2px 8px #0003;
+.lrl .lrl-banner {{ flex: none; width: auto; height: auto; background: {ALARM}; color: #fff; border-radius: 6px;
   padding: 5px 10px 6px; text-align: center; }}
 .lrl .lrl-banner .widget-html-content {{ font-size: 12px; font-weight: 600; color: #fff; }}
 .lrl .bqplot.figure {{ --bq-axislabel-font: 11px {FONT}; --bq-axislabel-fill: {MUTED};

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,7 @@ def test_a_press_fills_the_timeline_the_figures_and_the_card(ours, fault):
     assert FAULTS[fault].title in text(ours.stage._card)
     assert card(ours.drills, ours.desk.limits)["verdict"][0] in text(ours.stage._card)
     assert ours.desk.status.value == ""
-    assert len(ours.stage._main.children) == 3
+    assert len(ours.stage._main.children) == 4
     kpis = text(ours.stage._kpis)
     assert "…" not in kpis
     assert words.amount(told.loss) in kpis
@@ -101,12 +102,34 @@ def test_the_sentence_to_take_home_has_the_lateness_and_its_price(ours):
     assert "never late" in text(ours.stage._take)
 
 
-def test_the_halt_stands_across_the_position_with_its_reason(ours):
+def test_the_halt_stands_above_the_charts_with_its_reason_and_covers_none(ours):
     ours.press("slow_wires")
-    assert text(ours.stage._banner).startswith("Halted 300 ms after the fault: an order has gone")
-    assert ours.stage._banner.layout.display == ""
+    banner = ours.stage._banner
+    assert text(banner).startswith("Halted 300 ms after the fault: an order has gone")
+    assert (banner.layout.display, banner.layout.visibility) == ("", "visible")
+    assert ours.stage._main.children[0] is banner
+    assert banner not in family(ours.stage.position.box)
     ours.press("oversize")
-    assert ours.stage._banner.layout.display == "none"
+    assert banner.layout.display == "none"
+
+
+def test_every_loss_says_from_where_it_is_counted(ours):
+    ours.press("late_switch")
+    kpis, told = text(ours.stage._kpis), lines(ours)
+    assert f"Lost beyond the limit {ours.drill.overshoot:,.2f} from the peak, at worst" in kpis
+    assert f"Lost since the fault {ours.drill.loss:,.2f} from the fault to the end" in kpis
+    assert "against no delay: " in kpis
+    limit = f"{ours.drill.halt.limit:,.2f}"
+    assert told["limit"][-1].startswith(f"{limit} below the peak it stood at")
+    notice = re.search(
+        r"as far as it knows, ([\d,.]+) below the peak, ([\d,.]+) allowed", ours.stage._steps.value
+    )
+    assert notice[2] == limit
+    by_day = replace(ours.drill, halt=replace(ours.drill.halt, reason=t.DAILY_LOSS))
+    assert "of the day’s realised loss, at worst" in unescape(
+        words.tiles(by_day, by_day.until_ns, over=True)
+    )
+    assert "of the day’s realised loss" in unescape(words.timeline(by_day, by_day.until_ns))
 
 
 def test_what_is_drawn_is_the_run_the_figures_are_of(ours):

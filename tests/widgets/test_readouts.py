@@ -49,6 +49,23 @@ def test_a_halt_stands_out_with_its_reason_and_time():
     assert 'class="lrl-kpi halted"' in text
 
 
+def test_a_halt_says_how_far_beyond_its_cap_it_came_at_worst_and_what_is_left_of_it():
+    halt = {"halted": True, "halt_reason": "daily_loss_cap", "halted_at_ns": 5 * S}
+    halt |= {"overshoot": 866.09, "day_loss_cap": 2_000.0}
+    told = readouts.halted(frame(9, day_loss=2_866.09, **halt))
+    assert told == (
+        "Halted: daily loss cap, at 0:00:05.000; at worst 866.09 beyond the cap of 2,000.00 on the day’s loss"
+    )
+    assert readouts.halted(frame(9, day_loss=998.84, **halt)).endswith(
+        ", realised, which is 998.84 now"
+    )
+    halt = {"halted": True, "halt_reason": "drawdown_cap", "drawdown_overshoot": 5.0}
+    assert readouts.halted(frame(9, **halt)).endswith(
+        "; at worst 5.00 beyond the cap on the drawdown from the peak"
+    )
+    assert readouts.halted(frame(9, overshoot=5.0)) == ""
+
+
 def test_without_a_fill_there_is_no_latency_to_show():
     assert "no fill yet" in readouts.kpis(frame(), 1e5, "created")
 

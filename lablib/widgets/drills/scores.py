@@ -18,7 +18,8 @@ _HEADS = (
     ("halted", "r", "7%", "From the fault until no new order could leave"),
     ("nothing held", "r", "8%", "From the fault to the last trade"),
     ("fills after", "r", "7%", "Trades after the halt of orders that were already on their way"),
-    ("beyond limit", "r", "8%", "Lost beyond the limit on losses, the most there was (currency)"),
+    ("beyond limit", "r", "8%", "Lost beyond the limit on losses, the most there was (currency); from the"
+                              " peak, or the day’s realised loss"),
     ("late by", "r", "8%", "The halt, against a switch pulled as soon as there was reason to"),
     ("late cost", "r", "8%", "What that switch, with no delay on any wire, would have saved (currency);"
                             " below it, what of this was there by the halt, and what came after it"),

@@ -87,7 +87,6 @@ class Stage:
         self._head, self._kpis, self._take, self._steps, self._card = (W.HTML() for _ in range(5))
         self._banner = W.HTML(layout={"display": "none"})
         self._banner.add_class("lrl-banner")
-        self.position.box.children = (*self.position.box.children, self._banner)
         self._said = 0.0
         self.widgets = self._page(column, hidden)
         self.clear()
@@ -120,7 +119,7 @@ class Stage:
     @property
     def parts(self) -> list[Any]:
         """What is to be closed with the page, on it or not."""
-        return [self._grid, self._legend]
+        return [self._banner, self._grid, self._legend]
 
     # ------------------------------------------------------------------------------------- drawing
     def clear(self) -> None:
@@ -134,7 +133,7 @@ class Stage:
         assign(self._take, value=f'<div class="lrl-take">{RUNNING}</div>')
         # Charts join the page only with something to show: an empty one says nothing.
         if self._grid not in self._main.children:
-            self._main.children = (self._grid, self._story, self._cards)
+            self._main.children = (self._banner, self._grid, self._story, self._cards)
             self._story.children = (self._take, self._legend, self._steps)
 
     def draw(self, drill: Drill, view: View, config: SimConfig, *, over: bool) -> None:
@@ -159,8 +158,14 @@ class Stage:
         for mark in self._moments:
             assign(mark, x=f32(places), y=ended(heights))
         text = words.banner(drill, frame.t_ns)
-        assign(self._banner, value=text)
-        assign(self._banner.layout, display="" if text else "none")
+        # Its place is kept from the start where it will be needed: charts that play must not jump.
+        needed = drill.halt.t_ns != NEVER
+        assign(self._banner, value=text or "&nbsp;")
+        assign(
+            self._banner.layout,
+            display="" if needed else "none",
+            visibility="visible" if text else "hidden",
+        )
         if over or time.monotonic() - self._said >= WORDS_S:
             self._said = time.monotonic()
             self._say(drill, view, over=over)

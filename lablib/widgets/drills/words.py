@@ -14,7 +14,8 @@ from lablib.widgets import readouts
 
 _BREACH_UNITS = {
     **dict.fromkeys((t.STALE_FEED, t.STALE_VENUE, t.ORDER_TIMEOUT), ("ms", 0)),
-    **dict.fromkeys((t.DAILY_LOSS, t.DRAWDOWN), ("lost", 2)),
+    t.DAILY_LOSS: ("of the day’s realised loss", 2),
+    t.DRAWDOWN: ("below the peak", 2),
     t.LOSS_STREAK: ("round trips", 0),
     t.FEED_GAP: ("messages", 0),
 }
@@ -98,6 +99,9 @@ def tiles(drill: Drill | None, now_ns: int, *, over: bool) -> str:
         )
 
     seen = min((at for at in (halt.t_ns, halt.refused_ns) if at != NEVER), default=NEVER)
+    baseline = (
+        "of the day’s realised loss, at worst" if _of_the_day(drill) else "from the peak, at worst"
+    )
     lots = f"{halt.lots_after:,} lots, nobody could stop" if halt.lots_after else "none on its way"
     cost, note = ("…", "") if not over else _cost_tile(drill)
     figures = [
@@ -108,12 +112,19 @@ def tiles(drill: Drill | None, now_ns: int, *, over: bool) -> str:
         ),
         readouts.tile("Fills after the halt", f"{halt.fills_after:,}" if over else "…", lots if over else ""),
         readouts.tile(
-            "Lost beyond the limit", f"{drill.overshoot:,.2f}" if over else "…", "the most there was"
+            "Lost beyond the limit", f"{drill.overshoot:,.2f}" if over else "…", baseline
         ),
-        readouts.tile("Lost since the fault", amount(drill.loss) if over else "…", "in currency, to the end"),
+        readouts.tile("Lost since the fault", amount(drill.loss) if over else "…", "from the fault to the end"),
         readouts.tile("Being late cost", cost, note, "lrl-home" if over and drill.cost > 0 else ""),
     ]  # fmt: skip
     return f'<div class="lrl-kpis lrl-num">{"".join(figures)}</div>'
+
+
+def _of_the_day(drill: Drill) -> bool:
+    """Whether the limit on losses that counts is the day's; the other one counts from the peak."""
+    if drill.halt.reason in (t.DAILY_LOSS, t.DRAWDOWN):
+        return drill.halt.reason == t.DAILY_LOSS
+    return drill.run.last.overshoot > drill.run.last.drawdown_overshoot
 
 
 def _cost_tile(drill: Drill) -> tuple[str, str]:
@@ -124,7 +135,7 @@ def _cost_tile(drill: Drill) -> tuple[str, str]:
         return "–", "no limit was crossed"
     if math.isnan(drill.late_ms):
         return amount(drill.cost), "nothing stopped it"
-    return amount(drill.cost), "{} by the halt, {} after it".format(*split(drill))
+    return amount(drill.cost), "against no delay: {} by the halt, {} after it".format(*split(drill))
 
 
 def headline(drill: Drill) -> str:
@@ -217,7 +228,7 @@ def timeline(drill: Drill, now_ns: int) -> str:
         for name, side, width, tip in (
             ("what happened", "", "25%", ""),
             ("after the fault", "r", "10%", "Simulated time since the fault began"),
-            ("made by then", "r", "10%", "Profit or loss since the fault began, at the venue’s prices"),
+            ("since the fault", "r", "10%", "Profit or loss since the fault began, at the venue’s prices"),
             (
                 "no delay",
                 "r",
@@ -251,12 +262,11 @@ def _told(drill: Drill, step: Step) -> list[tuple[str, str]]:
     if step.name == "fault":
         return [("The fault begins", what.title)]
     if step.name == "limit":
-        told = (
-            "not reached"
-            if never
-            else "at the venue, from the best it stood at; nobody here knows yet"
-        )
-        return [("The loss crosses the limit", told)]
+        known = halt.reason in (t.DRAWDOWN, t.DAILY_LOSS)
+        told = f"{halt.limit:,.2f} " if known else ""
+        told += "of the day’s realised loss" if _of_the_day(drill) else "below the peak it stood at"
+        told += ", at the venue; nobody here knows yet"
+        return [("The loss crosses the limit", "not reached" if never else told)]
     if step.name == "refusal":
         told = f"{reason(halt.refused_for)}; {halt.refused:,} held back in all"
         return [("A check holds an order back", "no check held one back" if never else told)]
@@ -292,6 +302,6 @@ def _told(drill: Drill, step: Step) -> list[tuple[str, str]]:
 
 def _breach(drill: Drill) -> str:
     unit, digits = _BREACH_UNITS.get(drill.halt.reason, ("", 2))
-    known = "as far as it knows, " if unit == "lost" else ""
+    known = "as far as it knows, " if drill.halt.reason in (t.DAILY_LOSS, t.DRAWDOWN) else ""
     told = f"{drill.halt.value:,.{digits}f} {unit}, {drill.halt.limit:,.{digits}f} allowed"
     return known + told
