@@ -76,6 +76,10 @@ CSS = f"""
 .lrl-kpi .k {{ color: {MUTED}; font-size: 11px; }}
 .lrl-kpi .v {{ font-size: 17px; font-weight: 600; letter-spacing: -0.01em; line-height: 1.3; }}
 .lrl-kpi .s {{ color: {MUTED}; font-size: 11px; }}
+.lrl-kpi.whole .s, .lrl-whole .lrl-kpi span {{ white-space: normal; }}
+@media (min-width: 640px) and (max-width: 1130px) {{
+  .lrl-nine {{ grid-template-columns: repeat(5, minmax(0, 1fr)); }}
+  .lrl-nine .lrl-kpi:last-child {{ grid-column: span 2; }} }}
 .lrl-kpi.halted {{ background: {ALARM}; color: #fff; }}
 .lrl-kpi.halted .k, .lrl-kpi.halted .s {{ color: #ffe3e0; }}
 
@@ -104,7 +108,7 @@ CSS = f"""
 .lrl-title {{ display: flex; align-items: baseline; justify-content: space-between; gap: 10px; white-space: nowrap;
   padding-right: 6px; }}
 .lrl-title b {{ font-weight: 650; font-size: 13.5px; }}
-.lrl-key {{ display: flex; gap: 12px; white-space: nowrap; height: 17px; }}
+.lrl-key {{ display: flex; flex-wrap: wrap; gap: 0 12px; white-space: nowrap; min-height: 17px; }}
 .lrl-key i {{ font-style: normal; color: {MUTED}; font-size: 11.5px; }}
 .lrl-key i::before {{ content: ''; display: inline-block; width: 11px; height: 0; margin-right: 4px;
   vertical-align: 3px; border-top: 3px solid var(--c); }}
@@ -141,6 +145,9 @@ CSS = f"""
 .lrl-card .lrl-note a {{ color: {BLUE}; }}
 .lrl .widget-dropdown, .lrl .widget-text, .lrl .widget-slider {{ width: 100%; min-width: 0; }}
 .lrl .widget-label {{ color: {SLATE}; font-size: 12px; }}
+.lrl .widget-slider, .lrl .lrl-rows .widget-text {{ height: auto; min-height: 24px; align-items: center; }}
+.lrl .widget-slider .widget-label, .lrl .lrl-rows .widget-text .widget-label {{ white-space: normal; height: auto;
+  line-height: 1.15; overflow: visible; }}
 .lrl .widget-dropdown > select, .lrl .widget-text input {{ border-radius: 5px; font-size: 12px; color: {INK};
   background-color: #fff; min-width: 0; }}
 .lrl .widget-slider {{ overflow: visible; }}

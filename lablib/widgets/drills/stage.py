@@ -229,7 +229,10 @@ CSS = f"""
 .lrl-how-to {{ margin: 2px 0 6px; padding-left: 22px; max-width: 900px; line-height: 1.5; color: {theme.SLATE}; }}
 .lrl-how-to li {{ margin: 6px 0; }}
 .lrl-how-to b {{ color: {theme.INK}; }}
-.lrl-steps td:last-child, .lrl-scores td:last-child {{ white-space: normal; }}
+.lrl-steps td:last-child, .lrl-scores td:last-child, .lrl-steps td:first-child, .lrl-scores td:first-child,
+.lrl-scores th {{ white-space: normal; }}
+.lrl-scores {{ table-layout: auto; }}
+.lrl-scores th {{ vertical-align: bottom; }}
 .lrl-about {{ min-height: 45px; margin: 3px 0; }}
 .lrl-take {{ font-size: 15px; line-height: 1.4; padding: 0 0 4px; min-height: 42px; }}
 .lrl-take b {{ color: {theme.INK}; }}
@@ -239,6 +242,6 @@ CSS = f"""
 .lrl-scores .lrl-pass {{ color: {theme.BLUE}; }}
 .lrl-scores .lrl-fail {{ color: {theme.ALARM}; }}
 .lrl-scores .lrl-parts {{ display: block; color: {theme.MUTED}; font-size: 10.5px; line-height: 1.2; }}
-.lrl-story .lrl-key span {{ margin-left: auto; }}
+.lrl-story .lrl-key span {{ margin-left: auto; white-space: normal; }}
 .lrl-story .lrl-key {{ color: {theme.MUTED}; font-size: 11.5px; }}
 """

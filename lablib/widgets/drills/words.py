@@ -84,7 +84,7 @@ def tiles(drill: Drill | None, now_ns: int, *, over: bool) -> str:
         names = ["Noticed after", "Halted after", "Nothing held after", "Fills after the halt"]
         names += ["Lost beyond the limit", "Lost since the fault", "Being late cost"]
         blank = [readouts.tile(name, "…") for name in names]
-        return f'<div class="lrl-kpis lrl-num">{"".join(blank)}</div>'
+        return f'<div class="lrl-kpis lrl-whole lrl-num">{"".join(blank)}</div>'
     halt = drill.halt
 
     def when(value: float, at_ns: int) -> str:
@@ -117,7 +117,7 @@ def tiles(drill: Drill | None, now_ns: int, *, over: bool) -> str:
         readouts.tile("Lost since the fault", amount(drill.loss) if over else "…", "from the fault to the end"),
         readouts.tile("Being late cost", cost, note, "lrl-home" if over and drill.cost > 0 else ""),
     ]  # fmt: skip
-    return f'<div class="lrl-kpis lrl-num">{"".join(figures)}</div>'
+    return f'<div class="lrl-kpis lrl-whole lrl-num">{"".join(figures)}</div>'
 
 
 def _of_the_day(drill: Drill) -> bool:
@@ -227,15 +227,15 @@ def timeline(drill: Drill, now_ns: int) -> str:
         f'<th class="{side}" style="width:{width}" title="{escape(tip)}">{escape(name)}</th>'
         for name, side, width, tip in (
             ("what happened", "", "25%", ""),
-            ("after the fault", "r", "10%", "Simulated time since the fault began"),
-            ("since the fault", "r", "10%", "Profit or loss since the fault began, at the venue’s prices"),
+            ("after the fault", "r", "88px", "Simulated time since the fault began"),
+            ("since the fault", "r", "88px", "Profit or loss since the fault began, at the venue’s prices"),
             (
                 "no delay",
                 "r",
-                "10%",
+                "88px",
                 "The same run, its switch pulled as soon as there was reason to, no wire taking any time",
             ),
-            ("", "", "45%", ""),
+            ("", "", "auto", ""),
         )
     )  # fmt: skip
     return f'<table class="lrl-tape lrl-num lrl-steps"><tr>{head}</tr>{"".join(rows)}</table>'
