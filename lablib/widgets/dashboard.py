@@ -124,7 +124,7 @@ class Dashboard:
         main = W.VBox(self.panels)
         main.add_class("lrl-main")
         # What is said stands above the charts, and beside the controls: a slider must not move as it speaks.
-        side = W.VBox([self._banner, main])
+        side = W.VBox([*controls.notices, self._banner, main])
         side.add_class("lrl-side")
         body = W.Box([controls.box, side])
         body.add_class("lrl-body")
@@ -217,10 +217,10 @@ class Dashboard:
             f"{readouts.signed(1e4 * frame.divergence, 1)} bps · threshold {1e4 * config.strategy.threshold:.4g}"
         )
         pnl = frame.equity - config.account.starting_cash
-        told = f"{readouts.signed(pnl)} · realised {readouts.signed(frame.realized_pnl)}"
-        if frame.twin is not None and frame.twin.equity != frame.equity:
-            told = f"{readouts.signed(pnl)} · latency cost {readouts.signed(frame.twin.equity - frame.equity)}"
-        self.equity.say(told)
+        # What latency did to it has a key figure of its own, with room to say what is compared.
+        digits = [0 if abs(value) >= 10_000 else 2 for value in (pnl, frame.realized_pnl)]
+        told = map(readouts.signed, (pnl, frame.realized_pnl), digits)
+        self.equity.say(" · realised ".join(told))
         self.position.say(
             f"{readouts.signed(frame.position_lots, 0)} · in flight"
             f" +{frame.pending_buy_lots:,} −{frame.pending_sell_lots:,}"

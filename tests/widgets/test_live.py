@@ -132,6 +132,12 @@ def test_a_bad_seed_is_explained_and_put_back(lab):
     assert lab.session.simulation.seed == 8
 
 
+def test_what_is_said_stands_above_the_charts(lab):
+    *notices, main = lab._dashboard.widgets[-2].children[1].children
+    assert main is lab._dashboard._main
+    assert notices == [lab.controls.status, lab._dashboard._banner]
+
+
 def test_a_number_beyond_a_slider_is_refused_aloud(lab):
     for path in ("latency.order_entry_ms", "strategy.threshold"):
         slider = lab.controls.dials[path].slider
