@@ -7,12 +7,14 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from lablib.kernels import tables as t
+from lablib.report import apart
 
 if TYPE_CHECKING:
     from lablib.config import SimConfig
     from lablib.frame import Frame
 
 LINES = 8  # of the event tape that are shown
+FEW = 10  # fills, below which a gain says nothing
 
 _KINDS = dict(enumerate(("limit", "IOC", "market", "FOK", "post-only")))  # by LIMIT … POST_ONLY
 _STATUS = {
@@ -127,9 +129,30 @@ def kpis(frame: Frame, start: float, state: str) -> str:
             f"{frame.fill_count:,} fills, {frame.open_orders} in flight",
         ),
         tile("News to fill, p50", *_latency(frame)),
+        tile("Left of the edge", *edge_left(frame, start), "whole"),
         last,
     ]
-    return f'<div class="lrl-kpis lrl-num">{"".join(tiles)}</div>'
+    return f'<div class="lrl-kpis lrl-nine lrl-num">{"".join(tiles)}</div>'
+
+
+def edge_left(frame: Frame, start: float) -> tuple[str, str]:
+    """Our gain as a share of the gain without latency, and a note; a dash and why where there is none.
+
+    A gain that is not beyond what that run has been down on its way is none that a share could be taken of.
+    """
+    twin = frame.twin
+    if twin is None:
+        return "–", "no run without latency is played beside it"
+    why = apart((frame.halted, frame.halts), (twin.halted, twin.halts))
+    if why:
+        return "–", why
+    ours, theirs = frame.equity - start, twin.equity - start
+    if twin.fill_count < FEW:
+        return "–", f"fewer than {FEW} fills without latency"
+    if theirs <= twin.max_drawdown:
+        return "–", f"no clear gain without latency either: {signed(theirs)}"
+    share = signed(100 * ours / theirs, 0).removeprefix("+")
+    return f"{share} %", f"{signed(ours - theirs)} against the run without latency"
 
 
 def halted(frame: Frame) -> str:
@@ -155,8 +178,9 @@ def verdict(frame: Frame, config: SimConfig) -> str:
     pnl = frame.equity - config.account.starting_cash
     text = f"The recording has ended: P&L {signed(pnl)} after {frame.fees:,.2f} of fees"
     if frame.twin is not None:
+        why = apart((frame.halted, frame.halts), (frame.twin.halted, frame.twin.halts))
         ghost = frame.twin.equity - config.account.starting_cash
-        text += f"; without latency it would be {signed(ghost)}"
+        text += f"; {why}" if why else f"; without latency it would be {signed(ghost)}"
     return f"{text}. Reset plays it again."
 
 
