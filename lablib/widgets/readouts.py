@@ -104,7 +104,8 @@ def kpis(frame: Frame, start: float, state: str) -> str:
     pnl = frame.equity - start
     if frame.halted:
         at = f" at {clock(frame.halted_at_ns)}" if frame.halted_at_ns >= 0 else ""
-        last = tile("Kill switch", "HALTED", frame.halt_reason.replace("_", " ") + at, "halted")
+        note = frame.halt_reason.replace("_", " ") + at
+        last = tile("Kill switch", "HALTED", note, "halted whole")
     else:
         # An engine counts halts that a new day has released again.
         note = f"{frame.halts} halts so far" if frame.halts else "kill switch armed"

@@ -46,7 +46,7 @@ def test_a_halt_stands_out_with_its_reason_and_time():
     )
     assert "HALTED" in text
     assert "daily loss cap at 0:00:05.000" in text
-    assert 'class="lrl-kpi halted"' in text
+    assert 'class="lrl-kpi halted whole"' in text
 
 
 def twins(ours: float, theirs: float, halted: bool = False, **of_theirs):

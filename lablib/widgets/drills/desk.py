@@ -48,7 +48,7 @@ DIALS = {
 SIZES = {
     "slide": ("Market against you", "bps/s", 0.0, 200.0, 40.0,
               "How fast the market goes against you while the fault lasts; 1 bps is a hundredth of a percent"),
-    "lasts": ("Fault lasts, at least", "s", 0.5, 5.0, 2.0,
+    "lasts": ("Lasts at least", "s", 0.5, 5.0, 2.0,
               "How long it takes until the fault is repaired; longer where a delay that you set needs it"),
     "price_jump": ("The jump", "bps", 0.0, 200.0, FAULTS["price_jump"].size,
                    "How far the price jumps, in the drill of that name"),

@@ -179,12 +179,10 @@ class Stage:
             assign(self._take, value=words.headline(drill))
         self.prices.say(f"{frame.external_px:,.3f} · venue {frame.market_px:,.3f}")
         self.position.say(f"{readouts.signed(frame.position_lots, 0)} lots")
-        gap = (
-            ""
-            if frame.twin is None
-            else f" · no delay {readouts.signed(frame.twin.equity - frame.equity)}"
-        )
-        self.equity.say(f"{frame.equity:,.2f}{gap}")
+        told = f"{frame.equity:,.2f}"
+        if frame.twin is not None:
+            told = f"no delay {readouts.signed(frame.twin.equity - frame.equity)}"
+        self.equity.say(told)
 
     def show_card(self, rows: np.ndarray) -> None:
         """Show the drills run so far, rows of `drills.CARD`."""

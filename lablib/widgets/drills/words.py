@@ -226,7 +226,7 @@ def timeline(drill: Drill, now_ns: int) -> str:
     head = "".join(
         f'<th class="{side}" style="width:{width}" title="{escape(tip)}">{escape(name)}</th>'
         for name, side, width, tip in (
-            ("what happened", "", "25%", ""),
+            ("what happened", "", "22%", ""),
             ("after the fault", "r", "88px", "Simulated time since the fault began"),
             ("since the fault", "r", "88px", "Profit or loss since the fault began, at the venue’s prices"),
             (
