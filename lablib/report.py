@@ -7,6 +7,8 @@ from typing import Any
 
 ROLES = ("leader", "follower")  # of the files of a recorded market
 
+_CAUSES = {"latency": "latency's part of our fills"}  # another figure than that of the two runs
+
 NEXT = """
   What to try next
     lablib serve                                      watch it live, and move the sliders
@@ -35,7 +37,7 @@ def outcome(summary: Mapping[str, Any]) -> str:
     ]
     if summary.get("attribution") and summary["fills"]:
         told = ", ".join(
-            f"{name.replace('_', ' ')} {value:+,.2f}"
+            f"{_CAUSES.get(name, name.replace('_', ' '))} {value:+,.2f}"
             for name, value in summary["attribution"].items()
         )
         lines.insert(2, f"which is {told}")
@@ -47,14 +49,50 @@ def outcome(summary: Mapping[str, Any]) -> str:
             f" {summary['latency_p99_ms']:,.3g} ms at the 99th percentile"
         )
     if "latency_cost" in summary:
-        lines.append(
-            f"the same market met without latency: P&L {summary['pnl_without_latency']:+,.2f} with"
-            f" {summary['fills_without_latency']:,} fills; our latency cost"
-            f" {summary['latency_cost']:,.2f}"
-        )
+        lines.append(_without_latency(summary))
     lines.append(_halt(summary))
     lines.append(f"digest {summary['digest']}")
     return "\n".join(f"  {line}" for line in lines)
+
+
+def apart(ours: tuple[bool, int], theirs: tuple[bool, int]) -> str:
+    """Why a run and its twin without latency cannot be compared; empty where they can.
+
+    While one is halted and the other trades on, the difference of their profits is that of being there.
+
+    Parameters
+    ----------
+    ours, theirs
+        Whether the run is halted, and how often it was.
+
+    Examples
+    --------
+    >>> apart((True, 1), (False, 0)), apart((True, 1), (True, 1))
+    ('halted; the run without latency traded on', '')
+    """
+    if ours == theirs:
+        return ""
+    if ours[0] != theirs[0]:
+        late = "halted; the run without latency traded on"
+        return late if ours[0] else "the run without latency is halted; ours traded on"
+    late = "was halted for a time; the run without latency traded on"
+    return (
+        late if ours[1] > theirs[1] else "the run without latency was halted for a time; ours not"
+    )
+
+
+def _without_latency(summary: Mapping[str, Any]) -> str:
+    why = apart(
+        (summary["halted"], summary["halts"]),
+        (summary["halted_without_latency"], summary["halts_without_latency"]),
+    )
+    if why:
+        return f"the same market met without latency is no comparison: {why}"
+    return (
+        f"the same market met without latency: P&L {summary['pnl_without_latency']:+,.2f} with"
+        f" {summary['fills_without_latency']:,} fills; ours is {-summary['latency_cost']:+,.2f} against"
+        " the run without latency"
+    )
 
 
 def recording(report: Mapping[str, Any]) -> str:
@@ -95,7 +133,9 @@ def _halt(summary: Mapping[str, Any]) -> str:
     if not summary["halts"]:
         return "the kill switch stayed open"
     times = "once" if summary["halts"] == 1 else f"{summary['halts']:,} times"
-    beyond = f"; {summary['overshoot']:,.2f} lost beyond the cap" if summary["overshoot"] else ""
+    beyond = ""
+    if summary["overshoot"]:
+        beyond = f"; at worst {summary['overshoot']:,.2f} beyond the cap on the day's loss"
     if not summary["halted"]:
         return f"the kill switch latched {times}{beyond}; trading goes on"
     return (
@@ -110,7 +150,7 @@ def latency_cost(rows: Iterable[Mapping[str, Any]]) -> str:
     Parameters
     ----------
     rows
-        Of `order_entry_ms`, `fills` and `pnl` (currency).
+        Of `order_entry_ms`, `fills`, `pnl` (currency) and, where it was halted, `halts`.
     """
     lines = ["", "  The same market, met with orders that travel longer:", ""]
     lines.append(f"    {'order entry':>11} {'fills':>9} {'P&L':>13} {'P&L per fill':>13}")
@@ -118,6 +158,7 @@ def latency_cost(rows: Iterable[Mapping[str, Any]]) -> str:
         each = f"{row['pnl'] / row['fills']:+,.3f}" if row["fills"] else "none"
         lines.append(
             f"    {row['order_entry_ms']:>8g} ms {row['fills']:>9,} {row['pnl']:>+13,.2f} {each:>13}"
+            + (f"  halted {row['halts']:,} times" if row.get("halts") else "")
         )
     return "\n".join(lines)
 

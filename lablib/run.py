@@ -136,6 +136,9 @@ class Run:
     def latency_cost(self) -> dict[str, float]:
         """What our own latency did to the P&L (currency): that of the run, of its twin, and the difference.
 
+        While one of the two is halted and the other trades on, the difference tells of the halt: compare
+        `halts_without_latency` with the run's own.
+
         Raises
         ------
         ConfigError
@@ -152,6 +155,8 @@ class Run:
             "latency_cost": theirs - ours,
             "fills": self.last.fill_count,
             "fills_without_latency": self.twin.last.fill_count,
+            "halted_without_latency": self.twin.last.halted,
+            "halts_without_latency": self.twin.last.halts,
         }
 
     def attribution(self, by: str = "total") -> np.ndarray:

@@ -80,7 +80,8 @@ def test_a_run_tells_what_latency_did_unless_told_not_to(capsys):
     assert "latency_cost" not in prompt  # nothing of ours is late there
     assert "latency_cost" not in summary_of(capsys, *late, "--no-twin", *BRIEF)
     assert main(["run", *late, "--until", "20s"]) == 0
-    assert f"our latency cost {told['latency_cost']:,.2f}" in capsys.readouterr().out
+    against = f"{-told['latency_cost']:+,.2f} against the run without latency"
+    assert against in capsys.readouterr().out
 
 
 def test_a_toml_file_may_start_from_a_preset_and_is_overruled_by_set(capsys, tmp_path):

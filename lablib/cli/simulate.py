@@ -58,7 +58,8 @@ def demo(options: argparse.Namespace) -> int:
     for delay in DEMO_DELAYS_MS:
         slower = config.replace({"latency.order_entry_ms": delay})
         other = simulated(slower, options, label=f"orders {delay} ms late").summary()
-        cost.append({"order_entry_ms": delay, "fills": other["fills"], "pnl": other["pnl"]})
+        told = {name: other[name] for name in ("fills", "pnl", "halts")}
+        cost.append({"order_entry_ms": delay, **told})
     if options.json:
         print(json.dumps({**summary, "latency_cost": cost}))
         return 0

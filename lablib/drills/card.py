@@ -32,6 +32,8 @@ CARD = np.dtype(
         ("overshoot", "f8"),  # currency lost beyond the limit on losses
         ("loss", "f8"),  # currency, from the fault to the end
         ("cost", "f8"),  # currency: of that, what a control without delay would have saved
+        ("cost_by_halt", "f8"),  # and of this, what was there as the switch latched
+        ("cost_after_halt", "f8"),  # and what came while the close was under way
         ("verdict", "U4"),
         ("why", "U160"),
     ]
@@ -104,6 +106,8 @@ def card(drills: Sequence[Drill], limits: Limits | None = None) -> np.ndarray:
             "overshoot": one.overshoot,
             "loss": one.loss,
             "cost": one.cost,
+            "cost_by_halt": one.cost_by_halt,
+            "cost_after_halt": one.cost_after_halt,
             "verdict": FAIL if faults else PASS,
             "why": "; ".join(faults),
         }

@@ -18,6 +18,7 @@ from lablib.drills.faults import (
     AT_ONCE,
     BEFORE,
     FAULTS,
+    LASTS_MS,
     Fault,
     desk,
 )
@@ -42,7 +43,7 @@ class Step:
         When; `NEVER` where it did not happen.
     pnl, prompt_pnl
         What we have made since the fault began, and what the run without delay has (currency); NaN
-        where there is none.
+        where there is none. The second may have closed as the fault began, and have paid for it.
     """
 
     name: str
@@ -110,13 +111,28 @@ class Drill:
         return _ms(self.begin_ns, self.halt.flat_ns)
 
     @property
+    def cut_short(self) -> bool:
+        """Whether what the fault makes late was not over yet when the fault was.
+
+        From then on nothing is late and the market no longer goes against us: `cost` is not what so long
+        a delay costs, and a longer one may cost less.
+        """
+        if not self.what.waits or self.due_ns == NEVER:
+            return False
+        if (
+            self.halt.t_ns == NEVER
+        ):  # a limit that was crossed would have latched, but for the repair
+            return self.what.prompt == AT_LIMIT
+        return not NEVER < self.halt.flat_ns <= self.end_ns
+
+    @property
     def loss(self) -> float:
         """Lost since the fault began, to the end (currency); negative for a gain."""
         return -self.steps[-1].pnl
 
     @property
     def overshoot(self) -> float:
-        """Lost beyond the limit on losses, the most there was (currency)."""
+        """Lost beyond a limit on losses, the most there was (currency): from the peak, or the day's realised loss."""
         last = self.run.last
         return max(last.overshoot, last.drawdown_overshoot)
 
@@ -127,6 +143,22 @@ class Drill:
             return math.nan
         return self.prompt.last.equity - self.run.last.equity
 
+    @property
+    def cost_by_halt(self) -> float:
+        """Of `cost`, what was there as the switch latched (currency); all of it where none did.
+
+        What is held is counted at the venue's prices of that moment, in both runs.
+        """
+        at_latch = next((step for step in self.steps if step.name == "halt"), None)
+        if at_latch is None or at_latch.t_ns == NEVER:
+            return self.cost
+        return at_latch.prompt_pnl - at_latch.pnl
+
+    @property
+    def cost_after_halt(self) -> float:
+        """Of `cost`, what came after the latch, while the close was under way (currency)."""
+        return self.cost - self.cost_by_halt
+
 
 def drill(
     fault: str,
@@ -135,7 +167,7 @@ def drill(
     seed: int = 7,
     size: float | None = None,
     slide_bps_s: float = 0.0,
-    lasts: str | float = "2s",
+    lasts: str | float | None = None,
     settle: str | float = "3s",
 ) -> Drill:
     """Break something while a position is held, and tell what stopped us and what being late cost.
@@ -150,8 +182,11 @@ def drill(
         How bad it is, in the fault's own unit; its usual size unless given.
     slide_bps_s
         How fast the market goes against what we hold while the fault lasts (bps a second).
-    lasts, settle
-        How long the fault lasts, and how long the run goes on after it (where something may be held).
+    lasts
+        How long the fault lasts, and the market with it; two seconds unless given, or as long as a size
+        that is a delay needs (`Fault.least_ms`). Where it is over too early, `Drill.cut_short` says so.
+    settle
+        How long the run goes on after it (where something may be held).
 
     Raises
     ------
@@ -166,7 +201,8 @@ def drill(
     for name, value in (("size", size), ("slide_bps_s", slide_bps_s)):
         if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
             raise ConfigError(f"{name}: a number of at least 0, got {value!r}")
-    lasts_ns, settle_ns = parse_duration(lasts), parse_duration(settle)
+    lasts_ns = ns(max(LASTS_MS, what.least_ms(size))) if lasts is None else parse_duration(lasts)
+    settle_ns = parse_duration(settle)
     config = desk() if config is None else as_config(config)
     begin_ns, side = moment(what, config, seed)
     commands = commands_of(what, config, begin_ns, -side, size, slide_bps_s, lasts_ns)
@@ -230,16 +266,18 @@ def _steps(times: list[tuple[str, int]], run: Run, prompt: Run | None) -> tuple[
     moments = sorted({at for _, at in times if at != NEVER})
     ours = _equity(run, moments)
     theirs = _equity(prompt, moments) if prompt is not None else {}
+    # One base for both: a prompt control may have closed, and paid for it, as the fault begins.
+    base = ours[moments[0]]
     return tuple(
-        Step(name, at, ours.get(at, math.nan), theirs.get(at, math.nan)) for name, at in times
+        Step(name, at, ours.get(at, math.nan) - base, theirs.get(at, math.nan) - base)
+        for name, at in times
     )
 
 
 def _equity(run: Run, moments: list[int]) -> dict[int, float]:
-    """What a run had made since the first of some moments, at each of them (currency)."""
+    """The equity of a run at some moments (currency)."""
     simulation = again(run)
-    equity = {at: simulation.advance(at).equity for at in moments}
-    return {at: value - equity[moments[0]] for at, value in equity.items()}
+    return {at: simulation.advance(at).equity for at in moments}
 
 
 def _ms(begin_ns: int, end_ns: int) -> float:

@@ -26,6 +26,10 @@ HOLDING = "while a position is held and nothing is on its way"
 SENDING = "as an opening order is about to leave"
 
 FALL_MS = 100.0  # how long a price takes to jump: a few ticks, so that some of it is left to chance
+LASTS_MS = 2_000.0  # of a fault, unless told otherwise
+_ROOM_MS = (
+    1_000.0  # beyond what a fault adds: for the loss to reach its limit, and for our own wires
+)
 _FALLS = 0.4  # jumps expected in one tick of that time; the config allows 0.5
 _RATE = 0.25  # and in one tick of a market that slides
 
@@ -82,6 +86,9 @@ class Fault:
         values. The direction is +1 where the market rises, -1 where it falls: against what we hold.
     lasts_ms
         How long it always lasts; 0 leaves it to the drill.
+    waits
+        Where the size is a delay: how many messages, one after the other, it makes later before the
+        close is done.
     """
 
     title: str
@@ -93,6 +100,15 @@ class Fault:
     unit: str
     changes: Callable[[SimConfig, int, float, int, int], dict[str, Any]]
     lasts_ms: float = 0.0
+    waits: int = 0
+
+    def least_ms(self, size: float) -> float:
+        """How long it has to last to be there still when what it makes late has come; 0 where nothing waits.
+
+        >>> FAULTS["late_switch"].least_ms(2_000), FAULTS["stale_feed"].least_ms(1)
+        (5000.0, 0.0)
+        """
+        return _ROOM_MS + self.waits * size if self.waits else 0.0
 
 
 def later(delay: Any, ms: float) -> Any:
@@ -219,6 +235,7 @@ FAULTS: Mapping[str, Fault] = MappingProxyType(
             300.0,
             "ms",
             _fixed(latency_spike_ms=None),
+            waits=3,  # the order, its confirmation, the closing order
         ),
         "stuck_exit": Fault(
             "The halt cannot close what you hold",
@@ -253,6 +270,7 @@ FAULTS: Mapping[str, Fault] = MappingProxyType(
             250.0,
             "ms",
             _late,
+            waits=2,  # the quote that tells of the loss, the closing order
         ),
         "double_order": Fault(
             "Every order is sent twice",

@@ -64,6 +64,13 @@ class Controls(Column):
         Which settings there are.
     first
         Widgets that stand above all others.
+
+    Attributes
+    ----------
+    status
+        What came of a wish, and what went wrong; under `first` where there is one.
+    notices
+        What is to be placed by the page instead, where it is seen: the status, without `first`.
     """
 
     def __init__(
@@ -123,6 +130,7 @@ class Controls(Column):
         self._about = W.HTML()
         self._link, self._onward, self._kept = W.HTML(), W.HTML(), W.HTML()
         self.status = W.HTML()
+        self.notices = () if first else (self.status,)
         self.box = self._column(first)
         self.show(config, seed, preset)
 
@@ -178,7 +186,7 @@ class Controls(Column):
             (self.buttons[name] for name in ("play", "pause", "step", "reset")), "lrl-buttons"
         )
         two = row((self.buttons["record"], self.buttons["halt"]), "lrl-pair")
-        plan, above, below = self._plan, [self.status][: len(first)], [self.status][len(first) :]
+        plan, above = self._plan, [] if self.notices else [self.status]
         parts = [*first, *above, four, self.speed, self.window, two, self._kept]
         if self.wires is None:
             parts += [heading("Scenario"), self.preset]
@@ -196,7 +204,7 @@ class Controls(Column):
                 boxes[next(folds, "More settings")].append(box)
         more = W.Accordion([W.VBox(each) for each in boxes.values()], titles=tuple(boxes))
         more.add_class("lrl-more")
-        column = W.VBox([*parts, more, *below])
+        column = W.VBox([*parts, more])
         column.add_class("lrl-card")
         return column
 

@@ -91,7 +91,6 @@ class Dashboard:
         self._head, self._kpis, self._tape = W.HTML(), W.HTML(), W.HTML()
         self._banner = W.HTML(layout={"display": "none"})
         self._banner.add_class("lrl-banner")
-        self.position.box.children = (*self.position.box.children, self._banner)
         self._slow: Sequence[Callable[[Frame, SimConfig, str], None]] = (
             self._draw_kpis,
             self._draw_depth,
@@ -124,7 +123,10 @@ class Dashboard:
         self.panels = (grid, tape)
         main = W.VBox(self.panels)
         main.add_class("lrl-main")
-        body = W.Box([controls.box, main])
+        # What is said stands above the charts, and beside the controls: a slider must not move as it speaks.
+        side = W.VBox([*controls.notices, self._banner, main])
+        side.add_class("lrl-side")
+        body = W.Box([controls.box, side])
         body.add_class("lrl-body")
         self._main = main
         style = W.HTML(f"<style>{theme.CSS}</style>")
@@ -180,12 +182,7 @@ class Dashboard:
         self._show_banner(frame)
 
     def _show_banner(self, frame: Frame) -> None:
-        text = ""
-        if frame.halted:
-            reason = frame.halt_reason.replace("_", " ")
-            text = f"Halted: {reason}, at {readouts.clock(max(0, frame.halted_at_ns))}"
-            if frame.overshoot > 0:
-                text += f"; {frame.overshoot:,.2f} lost beyond the cap"
+        text = readouts.halted(frame)
         assign(self._banner, value=text)
         assign(self._banner.layout, display="" if text else "none")
 
@@ -220,10 +217,10 @@ class Dashboard:
             f"{readouts.signed(1e4 * frame.divergence, 1)} bps · threshold {1e4 * config.strategy.threshold:.4g}"
         )
         pnl = frame.equity - config.account.starting_cash
-        told = f"{readouts.signed(pnl)} · realised {readouts.signed(frame.realized_pnl)}"
-        if frame.twin is not None and frame.twin.equity != frame.equity:
-            told = f"{readouts.signed(pnl)} · latency cost {readouts.signed(frame.twin.equity - frame.equity)}"
-        self.equity.say(told)
+        # What latency did to it has a key figure of its own, with room to say what is compared.
+        digits = [0 if abs(value) >= 10_000 else 2 for value in (pnl, frame.realized_pnl)]
+        told = map(readouts.signed, (pnl, frame.realized_pnl), digits)
+        self.equity.say(" · realised ".join(told))
         self.position.say(
             f"{readouts.signed(frame.position_lots, 0)} · in flight"
             f" +{frame.pending_buy_lots:,} −{frame.pending_sell_lots:,}"

@@ -53,6 +53,11 @@ class Dial:
         """The field's value where the slider stands."""
         return self.knob.meant(self.slider.value)
 
+    @property
+    def end(self) -> str:
+        """What is to be said where the slider stands at an end of its range; else nothing."""
+        return end_of(self.slider, self.knob.unit)
+
     def turned(self) -> bool:
         """Whether the slider stands elsewhere than when last asked or set.
 
@@ -95,6 +100,21 @@ class Dial:
         assign(self.slider, readout_format=f".{min(4, _decimals(self.slider.value))}f")
         assign(self._note, value=f'<div class="lrl-note">{text}</div>' if text else "")
         assign(self._note.layout, display="" if text else "none")
+
+
+def end_of(slider: Any, unit: str) -> str:
+    """What is to be said of a slider that stands at an end of its range; nothing elsewhere.
+
+    A browser moves a number typed beyond the range to its end, and tells nobody: so we do.
+    """
+    at = slider.value
+    if isinstance(slider, W.FloatLogSlider):
+        at = math.log10(at) if at > 0 else math.nan
+    for end, name, beyond in ((slider.min, "least", "smaller"), (slider.max, "most", "larger")):
+        if math.isclose(at, end, rel_tol=1e-9, abs_tol=1e-9):
+            told = f"{slider.value:,.6g} {unit} is the {name} this slider takes"
+            return f"{told}; a {beyond} number typed there is not taken."
+    return ""
 
 
 def _decimals(value: float) -> int:

@@ -247,7 +247,9 @@ class LiveLab(W.VBox):  # type: ignore[misc]
                 dial.settle(helm.WAITS if outcome.what == helm.WAITS else law(outcome.value))
         if outcomes:
             bad = any(outcome.what == helm.REFUSED for outcome in outcomes)
-            self._say(*helm.words(outcomes), bad=bad)
+            dials = (self.controls.dials.get(outcome.path) for outcome in outcomes)
+            ends = [dial.end for dial in dials if dial is not None and dial.end]
+            self._say(*helm.words(outcomes), *ends, bad=bad)
             self._show_scenario(dials=any(isinstance(one.value, dict | None) for one in outcomes))
 
     def _turn(self) -> None:

@@ -7,12 +7,14 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from lablib.kernels import tables as t
+from lablib.report import apart
 
 if TYPE_CHECKING:
     from lablib.config import SimConfig
     from lablib.frame import Frame
 
 LINES = 8  # of the event tape that are shown
+FEW = 10  # fills, below which a gain says nothing
 
 _KINDS = dict(enumerate(("limit", "IOC", "market", "FOK", "post-only")))  # by LIMIT … POST_ONLY
 _STATUS = {
@@ -102,7 +104,8 @@ def kpis(frame: Frame, start: float, state: str) -> str:
     pnl = frame.equity - start
     if frame.halted:
         at = f" at {clock(frame.halted_at_ns)}" if frame.halted_at_ns >= 0 else ""
-        last = tile("Kill switch", "HALTED", frame.halt_reason.replace("_", " ") + at, "halted")
+        note = frame.halt_reason.replace("_", " ") + at
+        last = tile("Kill switch", "HALTED", note, "halted whole")
     else:
         # An engine counts halts that a new day has released again.
         note = f"{frame.halts} halts so far" if frame.halts else "kill switch armed"
@@ -110,8 +113,12 @@ def kpis(frame: Frame, start: float, state: str) -> str:
     tiles = [
         tile("Simulated time", clock(frame.t_ns)[:-2], f"{frame.decisions:,} decisions"),
         tile("Equity", f"{frame.equity:,.2f}", f"fees {frame.fees:,.2f}"),
-        tile("P&L", signed(pnl), f"{percent(pnl / start)} of the start"),
-        tile("Drawdown", signed(-frame.drawdown), f"worst {signed(-frame.max_drawdown)}"),
+        tile("P&L since the start", signed(pnl), f"{percent(pnl / start)} of the start"),
+        tile(
+            "Drawdown from the peak",
+            signed(-frame.drawdown),
+            f"worst {signed(-frame.max_drawdown)}",
+        ),
         tile(
             "Position",
             f"{signed(frame.position_lots, 0)} lots",
@@ -123,9 +130,48 @@ def kpis(frame: Frame, start: float, state: str) -> str:
             f"{frame.fill_count:,} fills, {frame.open_orders} in flight",
         ),
         tile("News to fill, p50", *_latency(frame)),
+        tile("Left of the edge", *edge_left(frame, start), "whole"),
         last,
     ]
-    return f'<div class="lrl-kpis lrl-num">{"".join(tiles)}</div>'
+    return f'<div class="lrl-kpis lrl-nine lrl-num">{"".join(tiles)}</div>'
+
+
+def edge_left(frame: Frame, start: float) -> tuple[str, str]:
+    """Our gain as a share of the gain without latency, and a note; a dash and why where there is none.
+
+    A gain that is not beyond what that run has been down on its way is none that a share could be taken of.
+    """
+    twin = frame.twin
+    if twin is None:
+        return "–", "no run without latency is played beside it"
+    why = apart((frame.halted, frame.halts), (twin.halted, twin.halts))
+    if why:
+        return "–", why
+    ours, theirs = frame.equity - start, twin.equity - start
+    if twin.fill_count < FEW:
+        return "–", f"fewer than {FEW} fills without latency"
+    if theirs <= twin.max_drawdown:
+        return "–", f"no clear gain without latency either: {signed(theirs)}"
+    share = signed(100 * ours / theirs, 0).removeprefix("+")
+    return f"{share} %", f"{signed(ours - theirs)} against the run without latency"
+
+
+def halted(frame: Frame) -> str:
+    """What a halt is told with: reason, time, and how far beyond a limit it came at worst; empty without one.
+
+    The loss that came to its limit may have been gained back since, as the last position was closed.
+    """
+    if not frame.halted:
+        return ""
+    why = frame.halt_reason.replace("_", " ")
+    text = f"Halted: {why}, at {clock(max(0, frame.halted_at_ns))}"
+    if frame.overshoot > 0:
+        text += f"; at worst {frame.overshoot:,.2f} beyond the cap of {frame.day_loss_cap:,.2f} on the day’s loss"
+        if round(frame.day_loss_cap + frame.overshoot - frame.day_loss, 2) > 0:
+            text += f", realised, which is {frame.day_loss:,.2f} now".replace("-", "−")
+    if frame.drawdown_overshoot > 0:
+        text += f"; at worst {frame.drawdown_overshoot:,.2f} beyond the cap on the drawdown from the peak"
+    return text
 
 
 def verdict(frame: Frame, config: SimConfig) -> str:
@@ -133,8 +179,9 @@ def verdict(frame: Frame, config: SimConfig) -> str:
     pnl = frame.equity - config.account.starting_cash
     text = f"The recording has ended: P&L {signed(pnl)} after {frame.fees:,.2f} of fees"
     if frame.twin is not None:
+        why = apart((frame.halted, frame.halts), (frame.twin.halted, frame.twin.halts))
         ghost = frame.twin.equity - config.account.starting_cash
-        text += f"; without latency it would be {signed(ghost)}"
+        text += f"; {why}" if why else f"; without latency it would be {signed(ghost)}"
     return f"{text}. Reset plays it again."
 
 

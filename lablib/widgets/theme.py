@@ -76,6 +76,10 @@ CSS = f"""
 .lrl-kpi .k {{ color: {MUTED}; font-size: 11px; }}
 .lrl-kpi .v {{ font-size: 17px; font-weight: 600; letter-spacing: -0.01em; line-height: 1.3; }}
 .lrl-kpi .s {{ color: {MUTED}; font-size: 11px; }}
+.lrl-kpi.whole .s, .lrl-whole .lrl-kpi span {{ white-space: normal; }}
+@media (min-width: 640px) and (max-width: 1130px) {{
+  .lrl-nine {{ grid-template-columns: repeat(5, minmax(0, 1fr)); }}
+  .lrl-nine .lrl-kpi:last-child {{ grid-column: span 2; }} }}
 .lrl-kpi.halted {{ background: {ALARM}; color: #fff; }}
 .lrl-kpi.halted .k, .lrl-kpi.halted .s {{ color: #ffe3e0; }}
 
@@ -92,7 +96,9 @@ CSS = f"""
 .lrl-empty code {{ background: {GRID}; padding: 1px 5px; border-radius: 4px; overflow-wrap: anywhere; }}
 .lrl-empty a {{ color: {BLUE}; }}
 .lrl-main {{ gap: 10px; overflow: visible; min-width: 0; container-type: inline-size; }}
-.lrl-main > .lrl-card {{ flex: 1 0 auto; }}
+.lrl-main > .lrl-card, .lrl-side > .lrl-main {{ flex: 1 0 auto; }}
+.lrl-side {{ gap: 0; overflow: visible; min-width: 0; }}
+.lrl-side > .lrl-banner, .lrl-side .lrl-status {{ margin-bottom: 10px; }}
 .lrl-grid {{ display: grid !important; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 10px;
   overflow: visible; }}
 @container (max-width: 950px) {{ .lrl-grid {{ grid-template-columns: repeat(2, minmax(0, 1fr)); }} }}
@@ -102,7 +108,7 @@ CSS = f"""
 .lrl-title {{ display: flex; align-items: baseline; justify-content: space-between; gap: 10px; white-space: nowrap;
   padding-right: 6px; }}
 .lrl-title b {{ font-weight: 650; font-size: 13.5px; }}
-.lrl-key {{ display: flex; gap: 12px; white-space: nowrap; height: 17px; }}
+.lrl-key {{ display: flex; flex-wrap: wrap; gap: 0 12px; white-space: nowrap; min-height: 17px; }}
 .lrl-key i {{ font-style: normal; color: {MUTED}; font-size: 11.5px; }}
 .lrl-key i::before {{ content: ''; display: inline-block; width: 11px; height: 0; margin-right: 4px;
   vertical-align: 3px; border-top: 3px solid var(--c); }}
@@ -114,8 +120,7 @@ CSS = f"""
 .lrl-key i.dash::before {{ border-top-style: dashed; border-top-width: 2px; }}
 .lrl-how {{ color: {MUTED}; font-size: 11.5px; line-height: 1.3; padding: 1px 6px 2px 0; }}
 .lrl-now {{ color: {SLATE}; font-size: 12px; overflow: hidden; text-overflow: ellipsis; }}
-.lrl .lrl-banner {{ position: absolute; left: 62px; right: 16px; top: 50px; width: auto; height: auto; z-index: 2;
-  pointer-events: none; background: {ALARM}; color: #fff; border-radius: 6px; box-shadow: 0 2px 8px #0003;
+.lrl .lrl-banner {{ flex: none; width: auto; height: auto; background: {ALARM}; color: #fff; border-radius: 6px;
   padding: 5px 10px 6px; text-align: center; }}
 .lrl .lrl-banner .widget-html-content {{ font-size: 12px; font-weight: 600; color: #fff; }}
 .lrl .bqplot.figure {{ --bq-axislabel-font: 11px {FONT}; --bq-axislabel-fill: {MUTED};
@@ -140,6 +145,9 @@ CSS = f"""
 .lrl-card .lrl-note a {{ color: {BLUE}; }}
 .lrl .widget-dropdown, .lrl .widget-text, .lrl .widget-slider {{ width: 100%; min-width: 0; }}
 .lrl .widget-label {{ color: {SLATE}; font-size: 12px; }}
+.lrl .widget-slider, .lrl .lrl-rows .widget-text {{ height: auto; min-height: 24px; align-items: center; }}
+.lrl .widget-slider .widget-label, .lrl .lrl-rows .widget-text .widget-label {{ white-space: normal; height: auto;
+  line-height: 1.15; overflow: visible; }}
 .lrl .widget-dropdown > select, .lrl .widget-text input {{ border-radius: 5px; font-size: 12px; color: {INK};
   background-color: #fff; min-width: 0; }}
 .lrl .widget-slider {{ overflow: visible; }}

@@ -28,7 +28,7 @@ Floats = NDArray[np.floating]
 
 BARS = {
     "edge": "edge we saw",
-    "latency": "latency",
+    "latency": "latency in our fills",
     "half_spread": "half spread",
     "impact": "impact",
     "fees": "fees",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import dataclass
 
 import pytest
@@ -61,7 +62,7 @@ def test_it_opens_with_a_word_on_how_to_read_it_and_a_drill_plays_live(page):
     early = page.pictures(CHARTS)
     page.ended(1)
     page.moves(early)
-    page.shows(".lrl-take", "Your lateness of 300 ms cost")
+    page.shows(".lrl-take", "until the switch latched, 300 ms after the fault began")
 
 
 def test_every_drill_can_be_pressed_and_fills_the_timeline_and_the_card(page):
@@ -88,12 +89,26 @@ def test_a_later_switch_costs_more_and_the_page_says_how_late(page):
         before = page.read(".lrl-take")
         page.drill("late_switch")
         expect(page.tab.locator(".lrl-take")).not_to_have_text(before, timeout=60_000)
-        words = page.read(".lrl-take").split()
-        cost.append((float(words[3]), float(words[6].rstrip(".").replace(",", ""))))
+        told = page.read(".lrl-take").replace(",", "")
+        paid, late = re.search(
+            r"Being late cost ([\d.]+): .* latched ([\d.]+) ms after", told
+        ).groups()
+        cost.append((float(late), float(paid)))
     (late, paid), (later, more) = cost
     assert late == 270
     assert later > late
     assert more > paid
+
+
+def test_a_number_typed_beyond_a_slider_is_refused_aloud(page):
+    readout = page.tab.locator(".lrl-size-late-switch .widget-readout")
+    readout.click()
+    page.tab.keyboard.press("Control+a")
+    page.tab.keyboard.type("9000")
+    page.tab.keyboard.press("Enter")
+    page.shows(".lrl-status", "5,000 ms is the most this slider takes")
+    page.drill("late_switch")
+    page.shows(".lrl-take", "latched, 5,020 ms after")
 
 
 def test_a_mark_that_moves_judges_the_card_anew(page):

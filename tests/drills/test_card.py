@@ -26,7 +26,8 @@ def test_a_row_says_what_its_drill_says(drills):
     assert rows.dtype == CARD
     assert rows["drill"].tolist() == list(FAULTS)
     for row, one in zip(rows, drills.values(), strict=True):
-        for name in ("noticed_ms", "halted_ms", "late_ms", "overshoot", "loss", "cost"):
+        costs = ("cost", "cost_by_halt", "cost_after_halt")
+        for name in ("noticed_ms", "halted_ms", "late_ms", "overshoot", "loss", *costs):
             np.testing.assert_equal(row[name], getattr(one, name))
         assert (row["in_flight"], row["fills_after"]) == (one.halt.in_flight, one.halt.fills_after)
         assert row["verdict"] == "pass"

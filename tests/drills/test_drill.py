@@ -138,6 +138,53 @@ def test_what_was_lost_is_what_the_fills_come_to(fault):
     assert last["flat"] == last["end"] == -told.loss  # nothing moves once nothing is held
 
 
+@pytest.mark.parametrize("fault", [name for name, one in FAULTS.items() if one.prompt != BEFORE])
+def test_what_being_late_cost_is_what_it_was_at_the_latch_and_what_the_close_added(fault):
+    told = drill(fault, seed=3, slide_bps_s=40)
+    ours, theirs = (again(run).advance(told.halt.t_ns).equity for run in (told.run, told.prompt))
+    assert told.cost_by_halt == pytest.approx(theirs - ours, abs=1e-9)
+    assert told.cost_by_halt + told.cost_after_halt == pytest.approx(told.cost, abs=1e-12)
+    assert told.steps[-1].prompt_pnl - told.steps[-1].pnl == pytest.approx(told.cost, abs=1e-9)
+
+
+def test_a_halt_in_time_whose_close_is_slow_is_not_blamed_for_the_loss_that_came_after_it():
+    told = drill("slow_wires", seed=3, slide_bps_s=40)
+    assert told.late_ms == pytest.approx(300, abs=1e-3)
+    assert abs(told.cost_by_halt) < 1
+    assert told.cost_after_halt > 2_000
+
+
+def test_where_nothing_latched_nothing_came_after_the_latch():
+    off = {"risk.order_timeout_ms": 0, "risk.drawdown_cap_pct": 0, "risk.daily_loss_cap_pct": 1.0}
+    told = drill("slow_wires", desk(off), seed=3, slide_bps_s=40)
+    assert (told.cost_by_halt, told.cost_after_halt) == (told.cost, 0)
+
+
+@pytest.mark.parametrize("fault", [name for name, one in FAULTS.items() if one.waits])
+def test_a_longer_delay_costs_more_as_the_fault_lasts_until_it_has_come(fault):
+    told = [drill(fault, seed=3, size=size, slide_bps_s=40) for size in (250, 1_000, 2_000, 5_000)]
+    costs = [one.cost for one in told]
+    assert costs == sorted(set(costs))
+    for one in told:
+        assert not one.cut_short
+        assert one.halt.flat_ns <= one.end_ns
+
+
+def test_a_fault_that_is_repaired_before_its_delay_has_come_says_so():
+    early, whole = (
+        drill("late_switch", seed=3, size=2_000, slide_bps_s=40, lasts=lasts)
+        for lasts in ("2s", "5s")
+    )
+    assert (early.cut_short, whole.cut_short) == (True, False)
+    assert early.cost < whole.cost / 2
+    assert drill("late_switch", seed=3, size=2_000, slide_bps_s=40).cost == whole.cost
+    brief = {"lasts": "2s", "settle": "500ms"}
+    never = drill("late_switch", seed=3, size=6_000, slide_bps_s=40, **brief)
+    assert never.halt.t_ns == NEVER
+    assert never.cut_short
+    assert not drill("stuck_exit", seed=3, slide_bps_s=40).cut_short  # until the repair, by design
+
+
 def test_nothing_but_closing_orders_leaves_after_the_halt():
     for fault in ("stale_feed", "slow_wires", "price_jump"):
         told = drill(fault, seed=3, slide_bps_s=40)

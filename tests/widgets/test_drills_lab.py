@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import pandas as pd
 import pytest
 from traitlets import TraitError
 
-from lablib.drills import CARD, FAULTS, card, desk
+from lablib.drills import CARD, FAULTS, card, desk, drill
 from lablib.drills.moments import again
 from lablib.drills.timeline import NEVER
 from lablib.errors import ConfigError
@@ -76,7 +77,7 @@ def test_a_press_fills_the_timeline_the_figures_and_the_card(ours, fault):
     assert FAULTS[fault].title in text(ours.stage._card)
     assert card(ours.drills, ours.desk.limits)["verdict"][0] in text(ours.stage._card)
     assert ours.desk.status.value == ""
-    assert len(ours.stage._main.children) == 3
+    assert len(ours.stage._main.children) == 4
     kpis = text(ours.stage._kpis)
     assert "…" not in kpis
     assert words.amount(told.loss) in kpis
@@ -86,20 +87,49 @@ def test_the_sentence_to_take_home_has_the_lateness_and_its_price(ours):
     ours.press("late_switch")
     told = ours.drill
     assert told.late_ms == 270
-    assert f"Your lateness of 270 ms cost {told.cost:,.2f}." in text(ours.stage._take)
+    by, after = f"{told.cost_by_halt:,.2f}", f"{told.cost_after_halt:,.2f}"
+    take = text(ours.stage._take)
+    assert f"Being late cost {told.cost:,.2f}: {by} until the switch latched, 270 ms after" in take
+    assert f"and {after} while the close was under way, until the last trade, 310 ms later." in take
+    assert f"{by} by the halt, {after} after it" in text(ours.stage._kpis)
+    assert f"{told.cost:,.2f} {by} + {after}" in text(ours.stage._card)
     assert "no_delay" not in ours.stage._take.value
+    ours.press("slow_wires")  # it was told in time, and its close took its time
+    assert "−0.06 (a gain) until the switch latched, 300 ms after" in text(ours.stage._take)
     ours.press("stuck_exit")
     assert "Halting is not closing." in text(ours.stage._take)
     ours.press("oversize")
     assert "never late" in text(ours.stage._take)
 
 
-def test_the_halt_stands_across_the_position_with_its_reason(ours):
+def test_the_halt_stands_above_the_charts_with_its_reason_and_covers_none(ours):
     ours.press("slow_wires")
-    assert text(ours.stage._banner).startswith("Halted 300 ms after the fault: an order has gone")
-    assert ours.stage._banner.layout.display == ""
+    banner = ours.stage._banner
+    assert text(banner).startswith("Halted 300 ms after the fault: an order has gone")
+    assert (banner.layout.display, banner.layout.visibility) == ("", "visible")
+    assert ours.stage._main.children[0] is banner
+    assert banner not in family(ours.stage.position.box)
     ours.press("oversize")
-    assert ours.stage._banner.layout.display == "none"
+    assert banner.layout.display == "none"
+
+
+def test_every_loss_says_from_where_it_is_counted(ours):
+    ours.press("late_switch")
+    kpis, told = text(ours.stage._kpis), lines(ours)
+    assert f"Lost beyond the limit {ours.drill.overshoot:,.2f} from the peak, at worst" in kpis
+    assert f"Lost since the fault {ours.drill.loss:,.2f} from the fault to the end" in kpis
+    assert "against no delay: " in kpis
+    limit = f"{ours.drill.halt.limit:,.2f}"
+    assert told["limit"][-1].startswith(f"{limit} below the peak it stood at")
+    notice = re.search(
+        r"as far as it knows, ([\d,.]+) below the peak, ([\d,.]+) allowed", ours.stage._steps.value
+    )
+    assert notice[2] == limit
+    by_day = replace(ours.drill, halt=replace(ours.drill.halt, reason=t.DAILY_LOSS))
+    assert "of the day’s realised loss, at worst" in unescape(
+        words.tiles(by_day, by_day.until_ns, over=True)
+    )
+    assert "of the day’s realised loss" in unescape(words.timeline(by_day, by_day.until_ns))
 
 
 def test_what_is_drawn_is_the_run_the_figures_are_of(ours):
@@ -178,6 +208,33 @@ def test_how_bad_it_is_can_be_set(ours):
     ours.desk.seed.value = "5"
     ours.press("late_switch")
     assert ours.drill.run.seed == 5
+
+
+def test_a_switch_two_seconds_late_can_be_asked_for_and_the_fault_outlasts_it(ours):
+    ours.desk.sizes["late_switch"].value = 2_000
+    assert text(ours.desk.status) == "Switch later by: 2,000 ms; the next drill has it."
+    ours.press("late_switch")
+    told = ours.drill
+    assert told.late_ms == 2_020
+    assert not told.cut_short
+    assert told.end_ns - told.begin_ns == 5 * t.NS_PER_S
+    assert "the fault was over" not in text(ours.stage._take)
+
+
+def test_a_fault_over_too_early_is_said_in_the_sentence_to_take_home():
+    early = drill("late_switch", seed=3, size=2_000, slide_bps_s=40, lasts="2s")
+    assert "But the fault was over 2,000 ms after it began" in words.headline(early)
+
+
+def test_a_number_beyond_the_range_is_refused_aloud(ours):
+    # A browser moves it to the end of the range before anybody hears of it.
+    ours.desk.sizes["late_switch"].value = 9_000
+    assert "5,000 ms is the most this slider takes" in text(ours.desk.status)
+    dial = ours.desk.dials["latency.order_entry_ms"]
+    dial.slider.value = 9_000
+    assert f"{dial.slider.max:g} ms is the most this slider takes" in text(ours.desk.status)
+    dial.slider.value = 20
+    assert "this slider takes" not in text(ours.desk.status)
 
 
 def test_what_cannot_be_drilled_is_said_and_the_page_goes_on(ours):

@@ -132,6 +132,26 @@ def test_a_bad_seed_is_explained_and_put_back(lab):
     assert lab.session.simulation.seed == 8
 
 
+def test_what_is_said_stands_above_the_charts(lab):
+    *notices, main = lab._dashboard.widgets[-2].children[1].children
+    assert main is lab._dashboard._main
+    assert notices == [lab.controls.status, lab._dashboard._banner]
+
+
+def test_a_number_beyond_a_slider_is_refused_aloud(lab):
+    for path in ("latency.order_entry_ms", "strategy.threshold"):
+        slider = lab.controls.dials[path].slider
+        slider.value = (
+            1e6  # a browser does the same with a number that is typed, before it tells us
+        )
+        assert f"{slider.value:,.6g} " in status(lab)
+        assert "is the most this slider takes; a larger number typed there is not taken" in status(
+            lab
+        )
+    slider.value = 12
+    assert "this slider takes" not in status(lab)
+
+
 def test_the_kill_switch_can_be_pulled_and_released_by_hand(lab):
     lab.step(5)
     lab.controls.buttons["halt"].click()

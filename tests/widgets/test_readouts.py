@@ -46,7 +46,49 @@ def test_a_halt_stands_out_with_its_reason_and_time():
     )
     assert "HALTED" in text
     assert "daily loss cap at 0:00:05.000" in text
-    assert 'class="lrl-kpi halted"' in text
+    assert 'class="lrl-kpi halted whole"' in text
+
+
+def twins(ours: float, theirs: float, halted: bool = False, **of_theirs):
+    twin = frame(9, equity=1e5 + theirs, **({"fill_count": 50} | of_theirs))
+    return frame(9, equity=1e5 + ours, halted=halted, halts=int(halted), twin=twin)
+
+
+@pytest.mark.parametrize(
+    ("moment", "value", "note"),
+    [
+        (twins(350.0, 1_000.0), "35 %", "−650.00 against the run without latency"),
+        (twins(-200.0, 1_000.0), "−20 %", "−1,200.00 against the run without latency"),
+        (twins(-998.84, 6e6, halted=True), "–", "halted; the run without latency traded on"),
+        (twins(5.0, -5.0), "–", "no clear gain without latency either: −5.00"),
+        (twins(5.0, 40.0, max_drawdown=50.0), "–", "no clear gain without latency either: +40.00"),
+        (twins(5.0, 40.0, fill_count=3), "–", "fewer than 10 fills without latency"),
+        (frame(9), "–", "no run without latency is played beside it"),
+    ],
+)
+def test_what_is_left_of_the_edge_is_a_share_where_there_is_one_and_says_why_not(
+    moment, value, note
+):
+    assert readouts.edge_left(moment, 1e5) == (value, note)
+    text = readouts.kpis(moment, 1e5, "running")
+    assert f'Left of the edge</span><span class="v">{value}</span><span class="s">{note}<' in text
+
+
+def test_a_halt_says_how_far_beyond_its_cap_it_came_at_worst_and_what_is_left_of_it():
+    halt = {"halted": True, "halt_reason": "daily_loss_cap", "halted_at_ns": 5 * S}
+    halt |= {"overshoot": 866.09, "day_loss_cap": 2_000.0}
+    told = readouts.halted(frame(9, day_loss=2_866.09, **halt))
+    assert told == (
+        "Halted: daily loss cap, at 0:00:05.000; at worst 866.09 beyond the cap of 2,000.00 on the day’s loss"
+    )
+    assert readouts.halted(frame(9, day_loss=998.84, **halt)).endswith(
+        ", realised, which is 998.84 now"
+    )
+    halt = {"halted": True, "halt_reason": "drawdown_cap", "drawdown_overshoot": 5.0}
+    assert readouts.halted(frame(9, **halt)).endswith(
+        "; at worst 5.00 beyond the cap on the drawdown from the peak"
+    )
+    assert readouts.halted(frame(9, overshoot=5.0)) == ""
 
 
 def test_without_a_fill_there_is_no_latency_to_show():

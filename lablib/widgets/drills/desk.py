@@ -17,7 +17,7 @@ from lablib.config import SimConfig
 from lablib.drills import FAULTS, Limits
 from lablib.errors import ConfigError
 from lablib.widgets.column import Act, Column, heading, row
-from lablib.widgets.dials import Dial
+from lablib.widgets.dials import Dial, end_of
 from lablib.widgets.knobs import knobs
 from lablib.widgets.panels import assign
 
@@ -48,10 +48,11 @@ DIALS = {
 SIZES = {
     "slide": ("Market against you", "bps/s", 0.0, 200.0, 40.0,
               "How fast the market goes against you while the fault lasts; 1 bps is a hundredth of a percent"),
-    "lasts": ("The fault lasts", "s", 0.5, 5.0, 2.0, "How long it takes until the fault is repaired"),
+    "lasts": ("Lasts at least", "s", 0.5, 5.0, 2.0,
+              "How long it takes until the fault is repaired; longer where a delay that you set needs it"),
     "price_jump": ("The jump", "bps", 0.0, 200.0, FAULTS["price_jump"].size,
                    "How far the price jumps, in the drill of that name"),
-    "late_switch": ("Switch later by", "ms", 0.0, 1_000.0, FAULTS["late_switch"].size,
+    "late_switch": ("Switch later by", "ms", 0.0, 5_000.0, FAULTS["late_switch"].size,
                     "How much later the kill switch hears and speaks, in the drill of that name"),
     "slow_wires": ("Messages later by", "ms", 0.0, 1_000.0, FAULTS["slow_wires"].size,
                    "How much slower every message is, in the drill of that name"),
@@ -72,8 +73,8 @@ class Desk(Column):
     config, seed
         Where the dials stand at first.
     act
-        Called with `drill` and a fault's name, `set` (a pair of dotted field and value), `seed`, `speed`,
-        `marks`, `skip`, `many` or `clear`.
+        Called with `drill` and a fault's name, `set` (a pair of dotted field and value), `size` and its name,
+        `seed`, `speed`, `marks`, `skip`, `many` or `clear`.
     """
 
     def __init__(self, config: SimConfig, seed: int, act: Act) -> None:
@@ -116,6 +117,8 @@ class Desk(Column):
                 dial.slider.observe(self._turned(dial), "value")
                 self.dials[path] = dial
         self.sizes = {name: _slider(name, style) for name in SIZES}
+        for name, slider in self.sizes.items():
+            slider.observe(self._sized(name), "value")
         marks = Limits()
         self.marks = {name: self._mark(name, getattr(marks, name)) for name in MARKS}
         self.about, self.status, self.spread, self.download = (W.HTML() for _ in range(4))
@@ -155,6 +158,12 @@ class Desk(Column):
 
         return tell
 
+    def _sized(self, name: str) -> Callable[[Any], None]:
+        def tell(_: Any) -> None:
+            self._act("size", name)
+
+        return tell
+
     def _column(self) -> Any:
         catalogue = W.VBox(list(self.drills.values()))
         catalogue.add_class("lrl-catalogue")
@@ -189,6 +198,13 @@ class Desk(Column):
         """Where a slider of `SIZES` stands, within its bounds."""
         _, _, low, high, _, _ = SIZES[name]
         return min(max(_number(self.sizes[name].value, name), low), high)
+
+    def size_words(self, name: str) -> list[str]:
+        """What a slider of `SIZES` stands at, and that this is as far as it goes where it is."""
+        label, unit = SIZES[name][:2]
+        told = f"{label}: {self.size(name):,.9g} {unit}; the next drill has it."
+        end = end_of(self.sizes[name], unit)
+        return [told, end] if end else [told]
 
     @property
     def pace(self) -> float:

@@ -150,7 +150,8 @@ class DrillsLab(W.VBox):  # type: ignore[misc]
             if path in self.desk.dials:
                 self.desk.put_back(path, self.config.get(path))
             raise
-        self._say(f"{path} = {value:g}; the next drill has it.")
+        end = self.desk.dials[path].end if path in self.desk.dials else ""
+        self._say(f"{path} = {value:g}; the next drill has it.", *([end] if end else []))
 
     def sow(self, word: str | int) -> None:
         """Choose another market for the next drill."""
@@ -166,12 +167,13 @@ class DrillsLab(W.VBox):  # type: ignore[misc]
         return card(self.drills, self.desk.limits)
 
     def _severity(self, fault: str) -> dict[str, Any]:
-        size = self.desk.size(fault) if fault in self.desk.sizes else None
+        what = FAULTS[fault]
+        size = self.desk.size(fault) if fault in self.desk.sizes else what.size
         return {
             "seed": self.seed,
             "size": size,
             "slide_bps_s": self.desk.size("slide"),
-            "lasts": self.desk.size("lasts"),
+            "lasts": max(self.desk.size("lasts"), what.least_ms(size) / 1e3),
         }
 
     # ------------------------------------------------------------------------------------- playing
@@ -300,6 +302,8 @@ class DrillsLab(W.VBox):  # type: ignore[misc]
                 self._pace = Pace(None if math.isinf(self.desk.pace) else self.desk.pace)
                 if math.isinf(self.desk.pace):
                     self.skip()
+            elif name == "size":
+                self._say(*self.desk.size_words(value))
             elif name == "marks":
                 self._show_card()
             else:

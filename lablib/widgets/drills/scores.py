@@ -18,9 +18,11 @@ _HEADS = (
     ("halted", "r", "7%", "From the fault until no new order could leave"),
     ("nothing held", "r", "8%", "From the fault to the last trade"),
     ("fills after", "r", "7%", "Trades after the halt of orders that were already on their way"),
-    ("beyond limit", "r", "8%", "Lost beyond the limit on losses, the most there was (currency)"),
+    ("beyond limit", "r", "8%", "Lost beyond the limit on losses, the most there was (currency); from the"
+                              " peak, or the day’s realised loss"),
     ("late by", "r", "8%", "The halt, against a switch pulled as soon as there was reason to"),
-    ("late cost", "r", "8%", "What that switch, with no delay on any wire, would have saved (currency)"),
+    ("late cost", "r", "8%", "What that switch, with no delay on any wire, would have saved (currency);"
+                            " below it, what of this was there by the halt, and what came after it"),
     ("verdict", "", "25%", "Against the marks you set"),
 )  # fmt: skip
 
@@ -35,8 +37,8 @@ def card(rows: np.ndarray) -> str:
             times[1:] = ["no need"] * 2
         late = "–" if math.isnan(row["late_ms"]) else ms(float(row["late_ms"]))
         numbers = [*times, f"{row['fills_after']:,}", f"{row['overshoot']:,.2f}", late]
-        numbers.append(amount(float(row["cost"])))
         cells = "".join(f'<td class="r">{escape(word)}</td>' for word in numbers)
+        cells += f'<td class="r">{_cost(row)}</td>'
         why = escape(str(row["why"]), quote=True)
         verdict = (
             f'<td title="{why}"><b class="lrl-{row["verdict"]}">{row["verdict"]}</b> {why}</td>'
@@ -56,6 +58,15 @@ def card(rows: np.ndarray) -> str:
     return (
         f'{title}<table class="lrl-tape lrl-num lrl-scores"><tr>{head}</tr>{"".join(lines)}</table>'
     )
+
+
+def _cost(row: np.void) -> str:
+    """What being late cost, and under it by the halt + after it: shown to the cent, they add up."""
+    cost, by = (round(float(row[name]), 2) for name in ("cost", "cost_by_halt"))
+    if math.isnan(cost):
+        return amount(cost)
+    parts = f"{amount(by + 0.0)} + {amount(cost - by + 0.0)}".replace("+ −", "− ")
+    return f'{amount(cost + 0.0)}<span class="lrl-parts">{parts}</span>'
 
 
 def spread(fault: str, rows: np.ndarray, asked: int) -> str:

@@ -87,7 +87,6 @@ class Stage:
         self._head, self._kpis, self._take, self._steps, self._card = (W.HTML() for _ in range(5))
         self._banner = W.HTML(layout={"display": "none"})
         self._banner.add_class("lrl-banner")
-        self.position.box.children = (*self.position.box.children, self._banner)
         self._said = 0.0
         self.widgets = self._page(column, hidden)
         self.clear()
@@ -120,7 +119,7 @@ class Stage:
     @property
     def parts(self) -> list[Any]:
         """What is to be closed with the page, on it or not."""
-        return [self._grid, self._legend]
+        return [self._banner, self._grid, self._legend]
 
     # ------------------------------------------------------------------------------------- drawing
     def clear(self) -> None:
@@ -134,7 +133,7 @@ class Stage:
         assign(self._take, value=f'<div class="lrl-take">{RUNNING}</div>')
         # Charts join the page only with something to show: an empty one says nothing.
         if self._grid not in self._main.children:
-            self._main.children = (self._grid, self._story, self._cards)
+            self._main.children = (self._banner, self._grid, self._story, self._cards)
             self._story.children = (self._take, self._legend, self._steps)
 
     def draw(self, drill: Drill, view: View, config: SimConfig, *, over: bool) -> None:
@@ -159,8 +158,14 @@ class Stage:
         for mark in self._moments:
             assign(mark, x=f32(places), y=ended(heights))
         text = words.banner(drill, frame.t_ns)
-        assign(self._banner, value=text)
-        assign(self._banner.layout, display="" if text else "none")
+        # Its place is kept from the start where it will be needed: charts that play must not jump.
+        needed = drill.halt.t_ns != NEVER
+        assign(self._banner, value=text or "&nbsp;")
+        assign(
+            self._banner.layout,
+            display="" if needed else "none",
+            visibility="visible" if text else "hidden",
+        )
         if over or time.monotonic() - self._said >= WORDS_S:
             self._said = time.monotonic()
             self._say(drill, view, over=over)
@@ -174,12 +179,10 @@ class Stage:
             assign(self._take, value=words.headline(drill))
         self.prices.say(f"{frame.external_px:,.3f} · venue {frame.market_px:,.3f}")
         self.position.say(f"{readouts.signed(frame.position_lots, 0)} lots")
-        gap = (
-            ""
-            if frame.twin is None
-            else f" · no delay {readouts.signed(frame.twin.equity - frame.equity)}"
-        )
-        self.equity.say(f"{frame.equity:,.2f}{gap}")
+        told = f"{frame.equity:,.2f}"
+        if frame.twin is not None:
+            told = f"no delay {readouts.signed(frame.twin.equity - frame.equity)}"
+        self.equity.say(told)
 
     def show_card(self, rows: np.ndarray) -> None:
         """Show the drills run so far, rows of `drills.CARD`."""
@@ -224,7 +227,10 @@ CSS = f"""
 .lrl-how-to {{ margin: 2px 0 6px; padding-left: 22px; max-width: 900px; line-height: 1.5; color: {theme.SLATE}; }}
 .lrl-how-to li {{ margin: 6px 0; }}
 .lrl-how-to b {{ color: {theme.INK}; }}
-.lrl-steps td:last-child, .lrl-scores td:last-child {{ white-space: normal; }}
+.lrl-steps td:last-child, .lrl-scores td:last-child, .lrl-steps td:first-child, .lrl-scores td:first-child,
+.lrl-scores th {{ white-space: normal; }}
+.lrl-scores {{ table-layout: auto; }}
+.lrl-scores th {{ vertical-align: bottom; }}
 .lrl-about {{ min-height: 45px; margin: 3px 0; }}
 .lrl-take {{ font-size: 15px; line-height: 1.4; padding: 0 0 4px; min-height: 42px; }}
 .lrl-take b {{ color: {theme.INK}; }}
@@ -233,6 +239,7 @@ CSS = f"""
 .lrl-steps tr.ahead td {{ color: {theme.PALE}; }}
 .lrl-scores .lrl-pass {{ color: {theme.BLUE}; }}
 .lrl-scores .lrl-fail {{ color: {theme.ALARM}; }}
-.lrl-story .lrl-key span {{ margin-left: auto; }}
+.lrl-scores .lrl-parts {{ display: block; color: {theme.MUTED}; font-size: 10.5px; line-height: 1.2; }}
+.lrl-story .lrl-key span {{ margin-left: auto; white-space: normal; }}
 .lrl-story .lrl-key {{ color: {theme.MUTED}; font-size: 11.5px; }}
 """

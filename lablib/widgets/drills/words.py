@@ -14,7 +14,8 @@ from lablib.widgets import readouts
 
 _BREACH_UNITS = {
     **dict.fromkeys((t.STALE_FEED, t.STALE_VENUE, t.ORDER_TIMEOUT), ("ms", 0)),
-    **dict.fromkeys((t.DAILY_LOSS, t.DRAWDOWN), ("lost", 2)),
+    t.DAILY_LOSS: ("of the day’s realised loss", 2),
+    t.DRAWDOWN: ("below the peak", 2),
     t.LOSS_STREAK: ("round trips", 0),
     t.FEED_GAP: ("messages", 0),
 }
@@ -83,7 +84,7 @@ def tiles(drill: Drill | None, now_ns: int, *, over: bool) -> str:
         names = ["Noticed after", "Halted after", "Nothing held after", "Fills after the halt"]
         names += ["Lost beyond the limit", "Lost since the fault", "Being late cost"]
         blank = [readouts.tile(name, "…") for name in names]
-        return f'<div class="lrl-kpis lrl-num">{"".join(blank)}</div>'
+        return f'<div class="lrl-kpis lrl-whole lrl-num">{"".join(blank)}</div>'
     halt = drill.halt
 
     def when(value: float, at_ns: int) -> str:
@@ -98,6 +99,9 @@ def tiles(drill: Drill | None, now_ns: int, *, over: bool) -> str:
         )
 
     seen = min((at for at in (halt.t_ns, halt.refused_ns) if at != NEVER), default=NEVER)
+    baseline = (
+        "of the day’s realised loss, at worst" if _of_the_day(drill) else "from the peak, at worst"
+    )
     lots = f"{halt.lots_after:,} lots, nobody could stop" if halt.lots_after else "none on its way"
     cost, note = ("…", "") if not over else _cost_tile(drill)
     figures = [
@@ -108,12 +112,19 @@ def tiles(drill: Drill | None, now_ns: int, *, over: bool) -> str:
         ),
         readouts.tile("Fills after the halt", f"{halt.fills_after:,}" if over else "…", lots if over else ""),
         readouts.tile(
-            "Lost beyond the limit", f"{drill.overshoot:,.2f}" if over else "…", "the most there was"
+            "Lost beyond the limit", f"{drill.overshoot:,.2f}" if over else "…", baseline
         ),
-        readouts.tile("Lost since the fault", amount(drill.loss) if over else "…", "in currency, to the end"),
+        readouts.tile("Lost since the fault", amount(drill.loss) if over else "…", "from the fault to the end"),
         readouts.tile("Being late cost", cost, note, "lrl-home" if over and drill.cost > 0 else ""),
     ]  # fmt: skip
-    return f'<div class="lrl-kpis lrl-num">{"".join(figures)}</div>'
+    return f'<div class="lrl-kpis lrl-whole lrl-num">{"".join(figures)}</div>'
+
+
+def _of_the_day(drill: Drill) -> bool:
+    """Whether the limit on losses that counts is the day's; the other one counts from the peak."""
+    if drill.halt.reason in (t.DAILY_LOSS, t.DRAWDOWN):
+        return drill.halt.reason == t.DAILY_LOSS
+    return drill.run.last.overshoot > drill.run.last.drawdown_overshoot
 
 
 def _cost_tile(drill: Drill) -> tuple[str, str]:
@@ -124,12 +135,13 @@ def _cost_tile(drill: Drill) -> tuple[str, str]:
         return "–", "no limit was crossed"
     if math.isnan(drill.late_ms):
         return amount(drill.cost), "nothing stopped it"
-    return amount(drill.cost), f"in currency; {ms(drill.late_ms)} late"
+    return amount(drill.cost), "against no delay: {} by the halt, {} after it".format(*split(drill))
 
 
 def headline(drill: Drill) -> str:
     """The one sentence to take home."""
     halt, late, cost = drill.halt, ms(drill.late_ms), f"{abs(drill.cost):,.2f}"
+    parts = "" if math.isnan(drill.late_ms) else _parts(drill)
     since = "the loss crossed the limit" if drill.what.prompt == AT_LIMIT else "the fault began"
     if drill.what.prompt == BEFORE:
         text = (
@@ -156,17 +168,44 @@ def headline(drill: Drill) -> str:
         )
     elif drill.cost > 0:
         text = (
-            f"<b>Your lateness of {late} cost {cost}.</b> The switch latched that long after {since}; pulled at"
-            " once, with no delay on any wire, it would have saved that much."
+            f"<b>Being late cost {cost}:</b> {parts}. A switch pulled at once, with no delay on any wire,"
+            " would have saved all of it."
         )
     else:
         text = (
-            f"<b>You were {late} late, and lucky.</b> The switch latched that long after {since}, and the market"
-            f" came back meanwhile: being late earned {cost}. See what it does on other markets."
+            f"<b>You were {late} late, and lucky:</b> the market came back, and being late earned {cost}. What it"
+            f" cost: {parts}. See what it does on other markets."
+        )
+    if drill.cut_short:
+        end = ms((drill.end_ns - drill.begin_ns) / t.NS_PER_MS)
+        text += (
+            f" <b>But the fault was over {end} after it began, before all that it made late had come:</b> from then"
+            " on nothing was late and the market no longer went against you. So long a delay may cost more; let"
+            " the fault last longer."
         )
     if halt.t_ns != NEVER and halt.held_lots:
         text += f" At the end {abs(halt.held_lots):,} lots are still held."
     return f'<div class="lrl-take">{text}</div>'
+
+
+def split(drill: Drill) -> tuple[str, str]:
+    """What being late had cost by the latch, and what came after it: to the cent, they add up to the cost."""
+    by = round(drill.cost_by_halt, 2)
+    return amount(by + 0.0), amount(round(drill.cost, 2) - by + 0.0)
+
+
+def _parts(drill: Drill) -> str:
+    """What being late cost until the latch, and what the slow close added."""
+    halt = drill.halt
+    since = "the loss crossed the limit" if drill.what.prompt == AT_LIMIT else "the fault began"
+    until = "the end"
+    if halt.flat_ns != NEVER:
+        until = f"the last trade, {ms((halt.flat_ns - halt.t_ns) / t.NS_PER_MS)} later"
+    by, after = (f"{part} (a gain)" if part.startswith("−") else part for part in split(drill))
+    return (
+        f"<b>{by}</b> until the switch latched, {ms(drill.late_ms)} after {since}, and <b>{after}</b> while the"
+        f" close was under way, until {until}"
+    )
 
 
 def banner(drill: Drill, now_ns: int) -> str:
@@ -187,16 +226,16 @@ def timeline(drill: Drill, now_ns: int) -> str:
     head = "".join(
         f'<th class="{side}" style="width:{width}" title="{escape(tip)}">{escape(name)}</th>'
         for name, side, width, tip in (
-            ("what happened", "", "25%", ""),
-            ("after the fault", "r", "10%", "Simulated time since the fault began"),
-            ("made by then", "r", "10%", "Profit or loss since the fault began, at the venue’s prices"),
+            ("what happened", "", "22%", ""),
+            ("after the fault", "r", "88px", "Simulated time since the fault began"),
+            ("since the fault", "r", "88px", "Profit or loss since the fault began, at the venue’s prices"),
             (
                 "no delay",
                 "r",
-                "10%",
+                "88px",
                 "The same run, its switch pulled as soon as there was reason to, no wire taking any time",
             ),
-            ("", "", "45%", ""),
+            ("", "", "auto", ""),
         )
     )  # fmt: skip
     return f'<table class="lrl-tape lrl-num lrl-steps"><tr>{head}</tr>{"".join(rows)}</table>'
@@ -223,12 +262,11 @@ def _told(drill: Drill, step: Step) -> list[tuple[str, str]]:
     if step.name == "fault":
         return [("The fault begins", what.title)]
     if step.name == "limit":
-        told = (
-            "not reached"
-            if never
-            else "at the venue, from the best it stood at; nobody here knows yet"
-        )
-        return [("The loss crosses the limit", told)]
+        known = halt.reason in (t.DRAWDOWN, t.DAILY_LOSS)
+        told = f"{halt.limit:,.2f} " if known else ""
+        told += "of the day’s realised loss" if _of_the_day(drill) else "below the peak it stood at"
+        told += ", at the venue; nobody here knows yet"
+        return [("The loss crosses the limit", "not reached" if never else told)]
     if step.name == "refusal":
         told = f"{reason(halt.refused_for)}; {halt.refused:,} held back in all"
         return [("A check holds an order back", "no check held one back" if never else told)]
@@ -264,6 +302,6 @@ def _told(drill: Drill, step: Step) -> list[tuple[str, str]]:
 
 def _breach(drill: Drill) -> str:
     unit, digits = _BREACH_UNITS.get(drill.halt.reason, ("", 2))
-    known = "as far as it knows, " if unit == "lost" else ""
+    known = "as far as it knows, " if drill.halt.reason in (t.DAILY_LOSS, t.DRAWDOWN) else ""
     told = f"{drill.halt.value:,.{digits}f} {unit}, {drill.halt.limit:,.{digits}f} allowed"
     return known + told

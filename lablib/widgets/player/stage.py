@@ -54,7 +54,6 @@ class Stage:
         self._head, self._kpis, self._done, self._tape = (W.HTML() for _ in range(4))
         self._banner = W.HTML(layout={"display": "none"})
         self._banner.add_class("lrl-banner")
-        self.position.box.children = (*self.position.box.children, self._banner)
         self._notice = W.HTML()
         self._span_ns = 1
         self._said = 0.0
@@ -87,7 +86,7 @@ class Stage:
     @property
     def parts(self) -> list[Any]:
         """What is to be closed with the page, on it or not."""
-        return [*self.widgets, self._notice, self._grid, self._events]
+        return [*self.widgets, self._notice, self._banner, self._grid, self._events]
 
     # -------------------------------------------------------------------------------------- drawing
     def lay_out(self, reel: Reel | None, *, empty: bool) -> None:
@@ -99,7 +98,7 @@ class Stage:
         else:
             self._lay_out(reel, reel.other)
         # Charts join the page only with something to show: a hidden one would be drawn without a width.
-        parts = (self._notice,) if reel is None else (self._grid, self._events)
+        parts = (self._notice,) if reel is None else (self._banner, self._grid, self._events)
         if self._main.children != parts:
             self._main.children = parts
 
