@@ -5,7 +5,14 @@ from __future__ import annotations
 from lablib.kernels import tables as t
 from lablib.kernels.jit import kernel
 from lablib.kernels.settlement import fill, finish, take
-from lablib.kernels.venue import accepts, grow_level, replayed_lots, shrink_level, too_far
+from lablib.kernels.venue import (
+    accepts,
+    drop_better,
+    grow_level,
+    replayed_lots,
+    shrink_level,
+    too_far,
+)
 
 
 @kernel
@@ -48,12 +55,15 @@ def counterparty(state, params, output, half, lots, mark):
 def trade_passes(state, params, output, half, px, lots):
     """A recorded trade: where an own order rests at its price or better, the queue is worked off.
 
-    Elsewhere the recorded levels tell the story by themselves.
+    Many a recording tells trades before the levels they changed: who trades at a price has left nothing
+    better, so that recorded lots still shown there do not stand in our way. Where none of our orders is
+    met, the recorded levels tell the story by themselves.
     """
     for at in range(t.N_OWN):
         own = state.own[at]
         resting = own.used and own.status == t.RESTING and (1 - own.side) >> 1 != half
         if resting and (own.limit_ticks - px) * own.side >= 0:
+            drop_better(state.book, 1 - half, px)
             take(state, params, output, half, px, lots, -1)
             return
 

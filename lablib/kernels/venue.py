@@ -7,6 +7,7 @@ import math
 from lablib.kernels import tables as t
 from lablib.kernels.book import add, cancel, reduce
 from lablib.kernels.jit import kernel
+from lablib.kernels.ladder import farthest, nearest
 
 _FAR_TICKS = t.N_LEVELS // 4  # a replayed level farther from the touch than this is left out
 
@@ -197,6 +198,19 @@ def grow_level(venue, book, half, px, lots):
     """Put lots at the back of a replayed level."""
     if add(book, half, px, lots, t.REPLAYED, px) <= 0:
         venue.refused += 1
+
+
+@kernel
+def drop_better(book, half, px):
+    """Take out the recorded lots of a half at prices better than `px`."""
+    away = 2 * half - 1
+    touch = book.best[half]
+    last = farthest(book, half)
+    while (px - touch) * away > 0:
+        shrink_level(book, half, touch, replayed_lots(book, half, touch))
+        if touch == last:
+            return
+        touch = nearest(book, half, touch + away)
 
 
 @kernel
