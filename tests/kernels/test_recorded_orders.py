@@ -135,3 +135,61 @@ def test_a_sweep_fills_us_alike_whether_its_trades_are_told_before_its_levels_or
         fates.append(([fill[1:] for fill in queue.until(100)], queue.shown(-side)))
     assert fates[0] == fates[1]
     assert sum(lots for _, lots in fates[0][0]) <= sum(lots for *_, lots in trades)
+
+
+# ------------------------------------------------------------------------------------------- snapshots
+@pytest.mark.parametrize(
+    ("shows", "ahead"), [(10, 10), (30, 10), (4, 4), (0, 0)], ids=["same", "more", "fewer", "none"]
+)
+@pytest.mark.parametrize("gap", [0, 20])
+def test_a_snapshot_leaves_us_behind_as_many_as_there_still_can_be(gap, shows, ahead):
+    """Who leaves a level was behind us and who came is behind us, whether a message says so or a snapshot."""
+    again = (t.BUY, 9_999, 100), (t.SELL, 10_000, shows), (t.SELL, 10_001, 5)
+    queue = Queue(
+        START,
+        snapshot(10) if gap else [],
+        snapshot(10 + gap, *again),
+        trade(50, t.BUY, 10_000, ahead + 3),
+    )
+    queue.join(1, t.SELL, 10, 10_000)
+    queue.until(10 + gap - 0.1)
+    assert queue.ahead() == 10
+    queue.until(40)
+    assert queue.ahead() == ahead
+    assert queue.shown(t.SELL) == [(10_000, shows + 10), (10_001, 5)]
+    assert queue.shown(t.BUY) == [(9_999, 100)]
+    assert queue.until(60) == [(50, 10_000, 3)]
+
+
+def test_a_trade_while_nobody_knows_the_book_works_off_the_queue_as_ever():
+    queue = Queue(START, snapshot(10), trade(20, t.BUY, 10_000, 6), trade(30, t.BUY, 10_000, 6))
+    queue.join(1, t.SELL, 10, 10_000)
+    assert queue.until(25) == []
+    assert queue.until(35) == [(30, 10_000, 2)]
+
+
+def test_a_level_that_a_snapshot_does_not_show_is_gone():
+    queue = Queue(START, snapshot(10, (t.BUY, 9_999, 100), (t.SELL, 10_001, 5)))
+    queue.join(1, t.SELL, 10, 10_000)
+    queue.until(20)
+    assert queue.shown(t.SELL) == [(10_000, 10), (10_001, 5)]
+    assert queue.ahead() == 0
+
+
+def test_who_joins_while_nobody_knows_the_book_stands_behind_what_it_turns_out_to_show():
+    after = snapshot(20, (t.BUY, 9_999, 100), (t.SELL, 10_000, 8)), book(30, (t.SELL, 10_000, 12))
+    queue = Queue(START, snapshot(10), *after)
+    queue.join(15, t.SELL, 10, 10_000)
+    queue.until(16)
+    assert queue.ahead() == 0
+    for at in (25, 35):
+        queue.until(at)
+        assert queue.ahead() == 8
+
+
+def test_a_snapshot_that_crosses_us_trades_with_us_and_with_nobody_who_has_long_gone():
+    queue = Queue(START, snapshot(10), snapshot(20, (t.BUY, 10_004, 25), (t.SELL, 10_006, 5)))
+    queue.join(1, t.SELL, 10, 10_000)
+    assert queue.until(30) == [(20, 10_000, 10)]
+    assert queue.shown(t.BUY) == [(10_004, 15)]
+    assert queue.shown(t.SELL) == [(10_006, 5)]
