@@ -194,6 +194,45 @@ def test_we_never_trade_with_ourselves():
     assert desk.fills() == [(ASK, 50, 0)]
 
 
+@pytest.mark.parametrize("model", ["makers", "delayed_copy"])
+@pytest.mark.parametrize(("lots", "reached"), [(50, False), (300, False), (301, True)])
+def test_only_an_own_order_that_an_aggressor_would_reach_leaves_its_way(model, lots, reached):
+    """Two levels of a hundred before it, and a hundred at its own."""
+    desk = Desk(**{"venue.model": model})
+    ours = desk.send(t.LIMIT, t.SELL, 30, ASK + 2)
+    behind = desk.send(t.LIMIT, t.SELL, 30, ASK + 3)
+    desk.wait()
+    desk.send(t.MARKET, t.BUY, lots)
+    gone = [(1, t.CANCELLED, t.SELF_TRADE, 0)] if reached else []
+    assert desk.wait() == [*gone, (3, t.FILLED, t.OK, lots)]
+    assert (desk.state["own"][ours]["status"] == t.RESTING) == (not reached)
+    assert desk.state["own"][behind]["status"] == t.RESTING
+    assert all(as_maker == 0 for _, _, as_maker in desk.fills())
+
+
+def test_an_own_order_within_the_spread_leaves_the_way_of_the_smallest_aggressor():
+    for model in ("makers", "delayed_copy"):
+        desk = Desk(**{"venue.model": model})
+        desk.send(t.LIMIT, t.SELL, 30, ASK - 1)
+        desk.send(t.LIMIT, t.SELL, 30, ASK - 1)
+        desk.wait()
+        desk.send(t.MARKET, t.BUY, 1)
+        gone = [(k, t.CANCELLED, t.SELF_TRADE, 0) for k in (1, 2)]
+        assert desk.wait() == [*gone, (3, t.FILLED, t.OK, 1)]
+
+
+@pytest.mark.parametrize(("lots", "filled"), [(500, True), (501, False)])
+def test_a_fill_or_kill_that_is_not_to_be_had_of_others_leaves_our_order_alone(lots, filled):
+    desk = Desk()
+    desk.send(t.LIMIT, t.SELL, 30, ASK - 1)
+    desk.wait()
+    desk.send(t.FOK, t.BUY, lots, ASK + 9)
+    if filled:
+        assert desk.wait() == [(1, t.CANCELLED, t.SELF_TRADE, 0), (2, t.FILLED, t.OK, 500)]
+    else:
+        assert desk.wait() == [(2, t.CANCELLED, t.NOT_ALL, 0)]
+
+
 def test_an_own_order_at_the_front_is_filled_by_makers_who_cross_it():
     desk = Desk(**{"external.volatility_bps": 200.0, "external.interval_ms": 5.0})
     desk.send(t.LIMIT, t.SELL, 30, ASK - 1)
