@@ -121,13 +121,45 @@ def test_the_collar_goes_by_the_price_an_order_names_or_the_touch_it_takes(
 ):
     seen = record(t.SEEN, bid=97, ask=101, external_px=100.0)
     order = record(t.OWN_ORDER, kind=kind, side=side, limit_ticks=limit)
-    assert rules.off_collar(seen, 0.02, order) == refused
+    assert rules.off_collar(seen, 0.02, rules.price_of(seen, order)) == refused
 
 
 def test_a_market_order_without_a_touch_has_no_price():
     seen = record(t.SEEN, bid=99, ask=t.NO_ASK, external_px=100.0)
     order = record(t.OWN_ORDER, kind=t.MARKET, side=t.BUY)
-    assert rules.off_collar(seen, 1.0, order)
+    assert rules.off_collar(seen, 1.0, rules.price_of(seen, order))
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("guard", [{"max_orders_per_s": 20}, {"price_collar_pct": 0.004}])
+def test_what_an_order_may_not_be_it_may_not_become(guard):
+    """A maker who moves his quotes by replaces: whatever leaves us, new or moved, is within the limit."""
+    config = (
+        QUICK | WIRED | {"venue.model": "flow", "flow.speed": 20.0, "risk.max_gross_pct": 1_000}
+    )
+    config |= {"strategy.name": "market_maker", "strategy.requote": "replace"}
+    config |= {"strategy.maker.around": "mid"}  # which the external price leaves behind
+    config |= {f"risk.{name}": limit for name, limit in guard.items()}
+    moved = refused = tail = 0
+    at: list[int] = []
+    for state, params, _source in watch(SimConfig().replace(config), 5, 20_000):
+        wire = state.wires[t.ORDER_ENTRY]
+        for k in range(tail, int(wire.tail)):
+            message = wire.messages[k & (t.N_MESSAGES - 1)]
+            if message.kind not in (t.NEW, t.REPLACE) or state.own[message.ref].is_exit:
+                continue
+            own = state.own[message.ref]
+            px = int(message.b if message.kind == t.REPLACE else own.limit_ticks)
+            moved += message.kind == t.REPLACE
+            at.append(int(message.sent_ns))
+            if collar := params.risk.price_collar_pct:
+                assert abs(px - state.seen.external_px) <= collar * state.seen.external_px
+        tail = int(wire.tail)
+        refused = int(state.risk.rejected[[t.ORDER_RATE, t.PRICE_COLLAR]].sum())
+    if most := guard.get("max_orders_per_s"):
+        assert (np.subtract(at[most:], at[:-most]) >= SECOND).all()
+    assert moved > 5
+    assert refused > 5
 
 
 def test_no_check_holds_back_an_exit():

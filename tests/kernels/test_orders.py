@@ -14,6 +14,7 @@ from lablib.kernels import tables as t
 from lablib.kernels.book import queue_ahead
 from lablib.kernels.desk import amend, intend
 from lablib.kernels.settlement import take
+from lablib.kernels.step import command_halt
 
 MS = 1_000_000
 QUIET = {
@@ -169,6 +170,39 @@ def test_a_replace_that_crosses_trades_unless_the_order_is_post_only():
         desk.change(t.REPLACE, place, 0, ASK)
         assert desk.wait() == [fate]
         assert desk.frame.pending_buy_lots == 0
+
+
+@pytest.mark.parametrize(
+    ("guard", "reason", "limit", "later"),
+    [
+        ({"risk.max_orders_per_s": 1}, t.ORDER_RATE, BID - 1, BID - 1),
+        ({"risk.price_collar_pct": 0.01}, t.PRICE_COLLAR, BID * 3 // 2, BID - 1),
+        ({"risk.price_collar_pct": 0.01}, t.PRICE_COLLAR, BID // 2, BID - 1),
+    ],
+)
+def test_a_replace_is_checked_like_an_order_and_what_fails_stays_as_it_is(
+    guard, reason, limit, later
+):
+    desk = Desk(**guard)
+    place = desk.send(t.LIMIT, t.BUY, 30, BID)
+    desk.wait()
+    for px, refused, stands in ((limit, 1, BID), (later, 1, later)):
+        desk.change(t.REPLACE, place, 0, px)
+        assert desk.wait(1_000) == []
+        own = desk.state["own"][place]
+        assert desk.state.risk.rejected[reason] == refused
+        assert (own["limit_ticks"], own["status"], own["amending"]) == (stands, t.RESTING, 0)
+        assert desk.frame.pending_buy_lots == 30
+
+
+def test_a_replace_thought_over_when_the_halt_comes_does_not_leave():
+    desk = Desk(**{"latency.decision_ms": 5.0, "latency.order_entry_ms": 10.0})
+    place = desk.send(t.LIMIT, t.BUY, 30, BID)
+    desk.wait(20)
+    desk.change(t.REPLACE, place, 0, BID - 1)
+    command_halt(desk.state, desk.simulation._params, desk.simulation._output, t.MANUAL)
+    assert desk.wait(30) == [(1, t.CANCELLED, t.HALTED, 0)]
+    assert desk.state.risk.rejected[t.HALTED] == 1
 
 
 def test_a_late_cancel_does_not_hit_the_next_order_in_the_same_place():
