@@ -45,7 +45,7 @@ class RiskConfig(Section):
     )
     rearm_each_day: bool = Field(
         False,
-        description="Let a new day release the kill switch",
+        description="Let a new day release the kill switch where lost money alone has latched it",
         json_schema_extra=switch(),
     )
     check_notional: bool = Field(

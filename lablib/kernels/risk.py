@@ -30,10 +30,17 @@ def roll_day(risk, account, limits):
     """Start the next day: daily limits begin anew, a latch stays unless it may be released."""
     risk.day += 1
     open_day(risk, account, limits)
-    # What a person must look into first, a silent feed or books that do not add up, stays shut.
-    lost = risk.reason == t.DAILY_LOSS or risk.reason == t.DRAWDOWN or risk.reason == t.LOSS_STREAK
-    if limits.rearm_each_day and risk.halted and lost:
+    if limits.rearm_each_day and risk.halted and a_day_may_release(risk.reason):
         release(risk, account)
+
+
+@kernel
+def a_day_may_release(reason):
+    """Whether a new day may open a latch that fell for this reason: money was lost, no more than that.
+
+    What a person must look into first, a silent feed or books that do not add up, stays shut.
+    """
+    return reason == t.DAILY_LOSS or reason == t.DRAWDOWN or reason == t.LOSS_STREAK
 
 
 @kernel
@@ -50,12 +57,17 @@ def release(risk, account):
 
 @kernel
 def latch(risk, reason, now_ns):
-    """Halt; returns whether this was news. The first reason stays."""
-    if risk.halted:
+    """Halt; returns whether this was news.
+
+    The first reason stays, unless a new day might open the latch for it and not for the new one: then
+    the new one is what keeps us halted.
+    """
+    if risk.halted and (a_day_may_release(reason) or not a_day_may_release(risk.reason)):
         return False
+    if not risk.halted:
+        risk.halted_at = now_ns
     risk.halted = 1
     risk.reason = reason
-    risk.halted_at = now_ns
     risk.halts += 1
     return True
 

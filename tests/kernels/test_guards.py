@@ -322,6 +322,23 @@ def test_a_new_day_opens_what_money_shut_and_nothing_else(guard, rearmed):
     assert done.last.halts >= 1
 
 
+@pytest.mark.compiled
+def test_who_is_halted_by_hand_stays_halted_whatever_had_halted_us_before():
+    """A loss has shut the latch, which the next day would open: then somebody pulls the brake."""
+    config = QUICK | WIRED | {"risk.day_length": "5s", "risk.rearm_each_day": True}
+    config |= {"risk.max_loss_streak": 1}
+    day = 5 * SECOND
+    first = int(run(config, seed=1, until="5s").risk_events["t_ns"][0])
+    by_hand = Command((first + day) // 2, "halt")
+    done = run(config, seed=1, until="20s", commands=[by_hand])
+    told = [(at, reason) for at, reason, *_ in halts(done)]
+    assert told == [(first / MS, "loss_streak"), (by_hand.t_ns / MS, "manual")]
+    assert done.last.halts == 2
+    entries = done.orders[done.orders["is_exit"] == 0]
+    assert not (entries["created_at"] > by_hand.t_ns).any()
+    assert (done.last.halt_reason, done.last.halted_at_ns) == ("manual", first)
+
+
 # ------------------------------------------------------------------------------------- silence
 def silent(guard: dict[str, Any], market: Any) -> list[tuple[float, str, float, float]]:
     return halts(run({"strategy.name": "idle"} | guard, market=market))
