@@ -105,6 +105,14 @@ def withdraw_own(state, params, at, reason):
 
 
 @kernel
+def halt_own(state, params, last_order_id):
+    """The kill switch's word: what rests is withdrawn, and of the orders up to that one what comes later."""
+    state.venue.halted_id = max(state.venue.halted_id, last_order_id)
+    for at in range(t.N_OWN):
+        withdraw_own(state, params, at, t.HALTED)
+
+
+@kernel
 def leave_way(state, params, own, limit, wanted):
     """Self-trade prevention: own resting orders that an own aggressor would reach are cancelled first."""
     for at in range(t.N_OWN):
@@ -167,6 +175,9 @@ def arrive(state, params, output, at, cause):
     own.received_at = state.now_ns
     own.acted_at = state.now_ns
     record(state.latency[t.EXCHANGE_LATENCY], state.now_ns - own.created_at)
+    if own.order_id <= state.venue.halted_id and not own.is_exit:
+        finish(state, params, at, t.CANCELLED, t.HALTED)
+        return
     if own.kind == t.POST_ONLY and crosses(state, own):
         finish(state, params, at, t.REJECTED, t.WOULD_CROSS)
         return

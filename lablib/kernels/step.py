@@ -13,7 +13,7 @@ from lablib.kernels.account import mark_to, open_account
 from lablib.kernels.book import open_book
 from lablib.kernels.crowd import excite, flow_event, open_flow
 from lablib.kernels.dispatch import free_stuck, send
-from lablib.kernels.exchange import arrive, replace_own, withdraw_own
+from lablib.kernels.exchange import arrive, halt_own, replace_own, withdraw_own
 from lablib.kernels.guards import halt, set_watch, start_watch, watch
 from lablib.kernels.jit import kernel
 from lablib.kernels.look import look
@@ -176,8 +176,7 @@ def request(state, params, output, message):
         arrive(state, params, output, message.ref, message.cause)
         return
     if message.kind == t.HALT:
-        for at in range(t.N_OWN):
-            withdraw_own(state, params, at, t.HALTED)
+        halt_own(state, params, message.a)
     elif state.own[message.ref].intent == message.c:
         if state.own[message.ref].status == t.CREATED:
             acknowledge(state, params, message.ref, t.REFUSED_ACK)  # it has overtaken its order

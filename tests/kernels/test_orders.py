@@ -14,7 +14,7 @@ from lablib.kernels import tables as t
 from lablib.kernels.book import queue_ahead
 from lablib.kernels.desk import amend, intend
 from lablib.kernels.settlement import take
-from lablib.kernels.step import command_halt
+from lablib.kernels.step import command_halt, command_release
 
 MS = 1_000_000
 QUIET = {
@@ -203,6 +203,31 @@ def test_a_replace_thought_over_when_the_halt_comes_does_not_leave():
     command_halt(desk.state, desk.simulation._params, desk.simulation._output, t.MANUAL)
     assert desk.wait(30) == [(1, t.CANCELLED, t.HALTED, 0)]
     assert desk.state.risk.rejected[t.HALTED] == 1
+
+
+def test_an_entry_that_a_halt_has_overtaken_is_cancelled_when_it_arrives_and_an_exit_is_not():
+    fast, slow = ({"model": "constant", "ms": ms, "fifo": False} for ms in (1.0, 50.0))
+    wires = {"latency.order_entry_ms": slow, "latency.cancel_ms": fast}
+    desk = Desk(**wires, **{"risk.flatten_on_halt": False})
+    desk.send(t.LIMIT, t.BUY, 30, BID)
+    desk.send(t.MARKET, t.BUY, 10)
+    desk.send(t.MARKET, t.SELL, 20)
+    desk.state["own"][2]["is_exit"] = 1
+    desk.state.desk.exit_pending, desk.state.desk.exit_side = 20, t.SELL
+    desk.wait(5)
+    params, output = desk.simulation._params, desk.simulation._output
+    command_halt(desk.state, params, output, t.MANUAL)
+    assert desk.wait(5) == []
+    assert desk.wait(100) == [
+        (1, t.CANCELLED, t.HALTED, 0),
+        (2, t.CANCELLED, t.HALTED, 0),
+        (3, t.FILLED, t.OK, 20),
+    ]
+    assert (desk.state.desk.resting, desk.frame.pending_buy_lots) == (0, 0)
+    command_release(desk.state)
+    place = desk.send(t.LIMIT, t.BUY, 30, BID)
+    assert desk.wait(100) == []
+    assert desk.state["own"][place]["status"] == t.RESTING
 
 
 def test_a_late_cancel_does_not_hit_the_next_order_in_the_same_place():
