@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lablib.kernels import tables as t
-from lablib.kernels.desk import close_order, forget, think
+from lablib.kernels.desk import GENERATION, close_order, forget, think
 from lablib.kernels.guards import enter
 from lablib.kernels.histogram import record
 from lablib.kernels.jit import kernel
@@ -83,6 +83,19 @@ def send_order(state, params, output, at):
     message.info_ns = own.info_ns
     count_sent(state.risk, state.now_ns)
     state.due[t.ARRIVAL] = next_due(wire)
+    if params.strategy.exit == t.EXIT_TIME and not own.is_exit:
+        start_exit_clock(state, params, own)
+
+
+@kernel
+def start_exit_clock(state, params, own):
+    """An entry has left: the timer of exit "time" runs from its decision, of the last entry that left."""
+    strategy = state.strategy
+    strategy.overdue = 0
+    strategy.exit_ns = max(own.looked_at + params.strategy.exit_after_ns, state.now_ns)
+    strategy.exit_cause = own.cause
+    strategy.exit_number = own.number - 1 + GENERATION
+    state.due[t.LOOK] = min(strategy.next_clock_ns, strategy.look_ns, strategy.exit_ns)
 
 
 @kernel
