@@ -12,6 +12,7 @@ import pytest
 
 import lablib
 from lablib.cli import main
+from lablib.commands import Command
 from lablib.config import FEEDS, LEGS, SimConfig
 from lablib.delays import DelayModel, Empirical
 from lablib.engine import Simulation
@@ -317,6 +318,24 @@ def test_what_overtakes_corrupts_no_account(market: dict[str, Any], strategy: st
     last = simulation.frame()
     assert last.known_position_lots == last.position_lots == 0
     assert (last.open_orders, last.pending_buy_lots, last.pending_sell_lots) == (0, 0, 0)
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("seed", range(10))
+def test_nothing_of_ours_rests_once_a_halt_and_what_it_has_overtaken_have_arrived(seed):
+    """A maker on a wire of up to 400 ms on which anything may overtake, halted by hand at 2 s."""
+    config = {"venue.model": "flow", "strategy.name": "market_maker", "strategy.requote": "cancel"}
+    wire = {"model": "uniform", "base_ms": 1, "jitter_ms": 400, "fifo": False}
+    halt = Command(2 * t.NS_PER_S, "halt")
+    config |= {"latency.order_entry_ms": wire}
+    simulation = Simulation(config, seed=seed, commands=[halt])
+    frame = simulation.advance(3 * t.NS_PER_S)
+    assert simulation.waiting().size == 0
+    late = frame.orders[(frame.orders["received_at"] > halt.t_ns) & (frame.orders["is_exit"] == 0)]
+    assert late.size > 0
+    withdrawn = late[late["reason"] == t.HALTED]
+    assert (withdrawn["acted_at"] >= halt.t_ns).all()
+    assert (late["acted_at"] <= halt.t_ns + 401 * t.NS_PER_MS).all()
 
 
 def test_news_that_was_overtaken_is_dropped():

@@ -45,7 +45,7 @@ class RiskConfig(Section):
     )
     rearm_each_day: bool = Field(
         False,
-        description="Let a new day release the kill switch",
+        description="Let a new day release the kill switch where lost money alone has latched it",
         json_schema_extra=switch(),
     )
     check_notional: bool = Field(
@@ -66,20 +66,21 @@ class RiskConfig(Section):
         0,
         ge=0,
         le=t.N_RATE,
-        description="Refuse an entry beyond so many orders in any stretch of one second; 0 is off (orders/s)",
+        description="Refuse an entry or a replace beyond so many orders and replaces in any stretch of one"
+        " second; 0 is off (orders/s)",
         json_schema_extra=knob("orders/s", 0, 100),
     )
     price_collar_pct: float = Field(
         0.0,
         ge=0,
         le=1,
-        description="Refuse an entry whose price, or the touch it would take, is farther than this from the"
-        " external price we see, either way; must be wider than the threshold; 0 is off (share of the price)",
+        description="Refuse an entry or a replace whose price, or the touch it would take, is farther than this"
+        " from the external price we see, either way; must be wider than the threshold; 0 is off (share of the price)",
         json_schema_extra=knob("", 0, 0.1),
     )
     refuse_crossed: bool = Field(
         False,
-        description="Refuse an entry while the quote we see is crossed, its bid above its ask",
+        description="Refuse an entry or a replace while the quote we see is crossed, its bid above its ask",
         json_schema_extra=switch(),
     )
 

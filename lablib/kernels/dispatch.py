@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from lablib.kernels import tables as t
-from lablib.kernels.desk import close_order, forget, think
+from lablib.kernels.desk import GENERATION, close_order, forget, think
 from lablib.kernels.guards import enter
 from lablib.kernels.histogram import record
 from lablib.kernels.jit import kernel
-from lablib.kernels.risk import count_sent, may_send
+from lablib.kernels.risk import count_sent, may_replace, may_send
 from lablib.kernels.strategy import size_of
 from lablib.kernels.wire import next_due, room
 
@@ -25,8 +25,15 @@ def send(state, params, output, message):
     if own.order_id == 0:
         own.amending -= 1  # thought of faster than its order, which has not left yet
         return
-    if room(wire) <= 1:
-        state.risk.rejected[t.WIRE_FULL] += 1
+    reason = t.OK
+    if (
+        message.kind == t.REPLACE
+    ):  # a new price is checked as an order's is; what fails stays as it is
+        reason = may_replace(state.risk, state.seen, params.risk, message.b, state.now_ns)
+    if reason == t.OK and room(wire) <= 1:
+        reason = t.WIRE_FULL
+    if reason != t.OK:
+        state.risk.rejected[reason] += 1
         own.amending -= 1
         return
     letter = wire.messages[enter(state, params, t.CANCEL_ENTRY, message.cause, message.d)]
@@ -36,6 +43,8 @@ def send(state, params, output, message):
     letter.a = message.a
     letter.b = message.b
     letter.c = message.c
+    if message.kind == t.REPLACE:
+        count_sent(state.risk, state.now_ns)
     state.due[t.ARRIVAL] = next_due(wire)
 
 
@@ -74,6 +83,19 @@ def send_order(state, params, output, at):
     message.info_ns = own.info_ns
     count_sent(state.risk, state.now_ns)
     state.due[t.ARRIVAL] = next_due(wire)
+    if params.strategy.exit == t.EXIT_TIME and not own.is_exit:
+        start_exit_clock(state, params, own)
+
+
+@kernel
+def start_exit_clock(state, params, own):
+    """An entry has left: the timer of exit "time" runs from its decision, of the last entry that left."""
+    strategy = state.strategy
+    strategy.overdue = 0
+    strategy.exit_ns = max(own.looked_at + params.strategy.exit_after_ns, state.now_ns)
+    strategy.exit_cause = own.cause
+    strategy.exit_number = own.number - 1 + GENERATION
+    state.due[t.LOOK] = min(strategy.next_clock_ns, strategy.look_ns, strategy.exit_ns)
 
 
 @kernel

@@ -28,8 +28,27 @@ def crosses(state, own):
 
 
 @kernel
+def in_way(own, other, limit):
+    """Whether an own resting order stands where an own aggressor with that limit may trade."""
+    resting = other.used and other.status == t.RESTING and other.side != own.side
+    return resting and (limit - other.limit_ticks) * own.side >= 0
+
+
+@kernel
+def ours_in_way(state, own, limit):
+    """Lots of own resting orders that an own aggressor would find within `limit`."""
+    lots = 0
+    if state.desk.resting > 0:
+        for at in range(t.N_OWN):
+            other = state.own[at]
+            if in_way(own, other, limit):
+                lots += other.lots - other.filled
+    return lots
+
+
+@kernel
 def within_reach(state, params, own, wanted):
-    """Whether `wanted` lots could be had at once within an order's limit."""
+    """Whether `wanted` lots of others could be had at once within an order's limit."""
     limit = limit_of(own)
     if params.venue.model <= t.QUOTES_ONLY:
         if not crosses(state, own):
@@ -37,7 +56,32 @@ def within_reach(state, params, own, wanted):
         touch = state.venue.quote.ask if own.side > 0 else state.venue.quote.bid
         rungs = min(params.venue.levels, (limit - touch) * own.side + 1)
         return rungs * params.venue.level_lots >= wanted
+    wanted += ours_in_way(state, own, limit)
     return available(state.book, (1 - own.side) >> 1, limit, wanted) >= wanted
+
+
+@kernel
+def lots_before(state, params, own, other, wanted):
+    """Lots of others that an own aggressor meets before an own resting order.
+
+    Counts no further than `wanted` at better prices. A quote is served before who rests at its price.
+    """
+    px = other.limit_ticks
+    if params.venue.model <= t.QUOTES_ONLY:
+        touch = state.venue.quote.ask if own.side > 0 else state.venue.quote.bid
+        rungs = min(params.venue.levels, (px - touch) * own.side + 1)
+        return max(0, rungs) * params.venue.level_lots
+    book = state.book
+    better = px - own.side
+    ours = ours_in_way(state, own, better)
+    lots = available(book, (1 - own.side) >> 1, better, wanted + ours) - ours
+    slot = book.orders[other.slot].prev
+    while slot != 0:
+        order = book.orders[slot]
+        if order.owner != t.OWN:
+            lots += order.lots
+        slot = order.prev
+    return lots
 
 
 @kernel
@@ -61,12 +105,19 @@ def withdraw_own(state, params, at, reason):
 
 
 @kernel
-def leave_way(state, params, own, limit):
-    """Self-trade prevention: own resting orders in the way of an own aggressor are cancelled first."""
+def halt_own(state, params, last_order_id):
+    """The kill switch's word: what rests is withdrawn, and of the orders up to that one what comes later."""
+    state.venue.halted_id = max(state.venue.halted_id, last_order_id)
+    for at in range(t.N_OWN):
+        withdraw_own(state, params, at, t.HALTED)
+
+
+@kernel
+def leave_way(state, params, own, limit, wanted):
+    """Self-trade prevention: own resting orders that an own aggressor would reach are cancelled first."""
     for at in range(t.N_OWN):
         other = state.own[at]
-        resting = other.used and other.status == t.RESTING and other.side != own.side
-        if resting and (limit - other.limit_ticks) * own.side >= 0:
+        if in_way(own, other, limit) and lots_before(state, params, own, other, wanted) < wanted:
             withdraw_own(state, params, at, t.SELF_TRADE)
 
 
@@ -94,11 +145,12 @@ def trade(state, params, output, at):
     """Let an own order take what it may; returns the lots left."""
     own = state.own[at]
     limit = limit_of(own)
+    left = own.lots - own.filled
     if state.desk.resting > 0:
-        leave_way(state, params, own, limit)
+        leave_way(state, params, own, limit, left)
     if params.venue.model <= t.QUOTES_ONLY:
         return trade_at_quote(state, params, output, at)
-    return take(state, params, output, (1 - own.side) >> 1, limit, own.lots - own.filled, at)
+    return take(state, params, output, (1 - own.side) >> 1, limit, left, at)
 
 
 @kernel
@@ -123,13 +175,12 @@ def arrive(state, params, output, at, cause):
     own.received_at = state.now_ns
     own.acted_at = state.now_ns
     record(state.latency[t.EXCHANGE_LATENCY], state.now_ns - own.created_at)
+    if own.order_id <= state.venue.halted_id and not own.is_exit:
+        finish(state, params, at, t.CANCELLED, t.HALTED)
+        return
     if own.kind == t.POST_ONLY and crosses(state, own):
         finish(state, params, at, t.REJECTED, t.WOULD_CROSS)
         return
-    if own.kind == t.FOK and state.desk.resting > 0:
-        leave_way(
-            state, params, own, limit_of(own)
-        )  # what we would not trade with is not to be had
     if own.kind == t.FOK and not within_reach(state, params, own, own.lots):
         finish(state, params, at, t.CANCELLED, t.NOT_ALL)
         return

@@ -64,6 +64,7 @@ def halt(state, params, output, reason, value, limit):
     message = wire.messages[enter(state, params, t.CANCEL_ENTRY, cause, number)]
     message.kind = t.HALT
     message.ref = -1
+    message.a = state.desk.last_order_id  # on a free wire it may overtake some of them
     message.cause = cause
     state.due[t.ARRIVAL] = next_due(wire)
     ask_look(state)

@@ -64,11 +64,6 @@ def look(state, params, output, theirs):
             intend(state, params, intent, cause, number + 1 + k)
             if params.drills.duplicate_order:
                 intend(state, params, intent, cause, number + 1 + k + _TWICE)
-            if rules.exit == t.EXIT_TIME:
-                strategy.overdue = 0
-                strategy.exit_ns = now + rules.exit_after_ns
-                strategy.exit_cause = cause
-                strategy.exit_number = number + GENERATION
     state.due[t.LOOK] = min(strategy.next_clock_ns, strategy.look_ns, strategy.exit_ns)
 
 

@@ -30,10 +30,17 @@ def roll_day(risk, account, limits):
     """Start the next day: daily limits begin anew, a latch stays unless it may be released."""
     risk.day += 1
     open_day(risk, account, limits)
-    # What a person must look into first, a silent feed or books that do not add up, stays shut.
-    lost = risk.reason == t.DAILY_LOSS or risk.reason == t.DRAWDOWN or risk.reason == t.LOSS_STREAK
-    if limits.rearm_each_day and risk.halted and lost:
+    if limits.rearm_each_day and risk.halted and a_day_may_release(risk.reason):
         release(risk, account)
+
+
+@kernel
+def a_day_may_release(reason):
+    """Whether a new day may open a latch that fell for this reason: money was lost, no more than that.
+
+    What a person must look into first, a silent feed or books that do not add up, stays shut.
+    """
+    return reason == t.DAILY_LOSS or reason == t.DRAWDOWN or reason == t.LOSS_STREAK
 
 
 @kernel
@@ -50,12 +57,17 @@ def release(risk, account):
 
 @kernel
 def latch(risk, reason, now_ns):
-    """Halt; returns whether this was news. The first reason stays."""
-    if risk.halted:
+    """Halt; returns whether this was news.
+
+    The first reason stays, unless a new day might open the latch for it and not for the new one: then
+    the new one is what keeps us halted.
+    """
+    if risk.halted and (a_day_may_release(reason) or not a_day_may_release(risk.reason)):
         return False
+    if not risk.halted:
+        risk.halted_at = now_ns
     risk.halted = 1
     risk.reason = reason
-    risk.halted_at = now_ns
     risk.halts += 1
     return True
 
@@ -81,11 +93,28 @@ def may_send(risk, desk, seen, limits, order, now_ns):
         return t.GROSS_EXPOSURE
     if limits.max_open_orders > 0 and desk.working > limits.max_open_orders:
         return t.OPEN_ORDERS
+    return may_stand(risk, seen, limits, price_of(seen, order), now_ns)
+
+
+@kernel
+def may_replace(risk, seen, limits, limit_ticks, now_ns):
+    """OK, or the reason why a resting order must not be moved there: what holds for a new price at all.
+
+    It takes no lots but those that count already.
+    """
+    if risk.halted:
+        return t.HALTED
+    return may_stand(risk, seen, limits, limit_ticks, now_ns)
+
+
+@kernel
+def may_stand(risk, seen, limits, px, now_ns):
+    """OK, or the reason why nothing must be sent at this price now."""
     if limits.max_orders_per_s > 0 and too_fast(risk, limits.max_orders_per_s, now_ns):
         return t.ORDER_RATE
     if limits.refuse_crossed and seen.bid > seen.ask:
         return t.CROSSED_QUOTES
-    if limits.price_collar_pct > 0.0 and off_collar(seen, limits.price_collar_pct, order):
+    if limits.price_collar_pct > 0.0 and off_collar(seen, limits.price_collar_pct, px):
         return t.PRICE_COLLAR
     return t.OK
 
@@ -100,20 +129,22 @@ def too_fast(risk, most, now_ns):
 
 @kernel
 def count_sent(risk, now_ns):
-    """A new order leaves."""
+    """A new order or a replace leaves."""
     risk.sent_at[risk.sent & (t.N_RATE - 1)] = now_ns
     risk.sent += 1
 
 
 @kernel
-def off_collar(seen, collar, order):
-    """Whether an order's price, or the touch a market order would take, is off the external price seen.
-
-    Both ways: a price much too good is a wrong price too. A side without a quote has no price.
-    """
-    px = order.limit_ticks
+def price_of(seen, order):
+    """The price an order names, or the touch that a market order would take; far off without one."""
     if order.kind == t.MARKET:
-        px = seen.ask if order.side > 0 else seen.bid
+        return seen.ask if order.side > 0 else seen.bid
+    return order.limit_ticks
+
+
+@kernel
+def off_collar(seen, collar, px):
+    """Whether a price is off the external price seen, either way: one much too good is wrong too."""
     return abs(px - seen.external_px) > collar * abs(seen.external_px)
 
 

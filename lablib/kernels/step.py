@@ -13,20 +13,27 @@ from lablib.kernels.account import mark_to, open_account
 from lablib.kernels.book import open_book
 from lablib.kernels.crowd import excite, flow_event, open_flow
 from lablib.kernels.dispatch import free_stuck, send
-from lablib.kernels.exchange import arrive, replace_own, withdraw_own
+from lablib.kernels.exchange import arrive, halt_own, replace_own, withdraw_own
 from lablib.kernels.guards import halt, set_watch, start_watch, watch
 from lablib.kernels.jit import kernel
 from lablib.kernels.look import look
 from lablib.kernels.makers import open_makers, price_reaches_maker, tell_makers
 from lablib.kernels.news import learn, see_external, see_venue
 from lablib.kernels.notices import acknowledge, publish, touch_moved
-from lablib.kernels.passive import counterparty, cross_resting, set_level, trade_passes
+from lablib.kernels.passive import (
+    counterparty,
+    cross_resting,
+    forget_book,
+    set_level,
+    settle_book,
+    trade_passes,
+)
 from lablib.kernels.price import feel
 from lablib.kernels.risk import open_day, release, roll_day, set_cap
 from lablib.kernels.rivals import rival_arrives, start_race
 from lablib.kernels.strategy import observe
 from lablib.kernels.transmit import tell_px, transmit
-from lablib.kernels.venue import clear_replayed, copy_quote, read_touch, round_ticks
+from lablib.kernels.venue import copy_quote, read_touch, round_ticks
 from lablib.kernels.wire import front, next_due
 from lablib.kernels.wire import take as taken
 
@@ -128,6 +135,7 @@ def tape_event(state, params, output, event):
     elif kind == t.LEVEL:
         set_level(state, params, output, (1 - event.side) >> 1, event.ticks, event.lots)
     elif kind == t.SETTLED:
+        settle_book(state.venue, state.book)
         if read_touch(state.venue.quote, state.book):
             publish(state, params, state.tape_events, 0)
     elif kind == t.TRADE:
@@ -136,7 +144,7 @@ def tape_event(state, params, output, event):
             half = (1 - event.side) >> 1
             trade_passes(state, params, output, half, event.ticks, event.lots)
     elif kind == t.CLEAR:
-        clear_replayed(state.book)
+        forget_book(state)
 
 
 @kernel
@@ -168,8 +176,7 @@ def request(state, params, output, message):
         arrive(state, params, output, message.ref, message.cause)
         return
     if message.kind == t.HALT:
-        for at in range(t.N_OWN):
-            withdraw_own(state, params, at, t.HALTED)
+        halt_own(state, params, message.a)
     elif state.own[message.ref].intent == message.c:
         if state.own[message.ref].status == t.CREATED:
             acknowledge(state, params, message.ref, t.REFUSED_ACK)  # it has overtaken its order

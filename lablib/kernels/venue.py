@@ -7,6 +7,7 @@ import math
 from lablib.kernels import tables as t
 from lablib.kernels.book import add, cancel, reduce
 from lablib.kernels.jit import kernel
+from lablib.kernels.ladder import farthest, nearest
 
 _FAR_TICKS = t.N_LEVELS // 4  # a replayed level farther from the touch than this is left out
 
@@ -200,9 +201,60 @@ def grow_level(venue, book, half, px, lots):
 
 
 @kernel
+def drop_better(book, half, px):
+    """Take out the recorded lots of a half at prices better than `px`."""
+    away = 2 * half - 1
+    touch = book.best[half]
+    last = farthest(book, half)
+    while (px - touch) * away > 0:
+        shrink_level(book, half, touch, replayed_lots(book, half, touch))
+        if touch == last:
+            return
+        touch = nearest(book, half, touch + away)
+
+
+@kernel
+def before_ours(book, slot):
+    """Whether an own order waits behind a resting one."""
+    while slot != 0:
+        order = book.orders[slot]
+        if order.owner == t.OWN:
+            return True
+        slot = order.next
+    return False
+
+
+@kernel
 def clear_replayed(book):
-    """Take every recorded order out: a snapshot follows."""
+    """Take the recorded orders out: a snapshot follows, at once or after a gap.
+
+    Those in front of an own order stay where they are until it comes, in doubt: nobody saw them leave,
+    and a book told anew must not put us first.
+    """
     for slot in range(1, book.fresh + 1):
         order = book.orders[slot]
         if order.lots > 0 and order.owner == t.REPLAYED:
+            if before_ours(book, slot):
+                order.tag = -order.px
+            else:
+                cancel(book, slot)
+
+
+@kernel
+def confirm_level(book, half, px):
+    """A snapshot shows this level: what stood there in doubt is believed."""
+    slot = book.levels[half, px & (t.N_LEVELS - 1)].head
+    while slot != 0:
+        order = book.orders[slot]
+        if order.owner == t.REPLAYED:
+            order.tag = px
+        slot = order.next
+
+
+@kernel
+def drop_doubtful(book):
+    """Take out what a snapshot has not shown."""
+    for slot in range(1, book.fresh + 1):
+        order = book.orders[slot]
+        if order.lots > 0 and order.owner == t.REPLAYED and order.tag < 0:
             cancel(book, slot)

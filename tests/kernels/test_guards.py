@@ -121,13 +121,45 @@ def test_the_collar_goes_by_the_price_an_order_names_or_the_touch_it_takes(
 ):
     seen = record(t.SEEN, bid=97, ask=101, external_px=100.0)
     order = record(t.OWN_ORDER, kind=kind, side=side, limit_ticks=limit)
-    assert rules.off_collar(seen, 0.02, order) == refused
+    assert rules.off_collar(seen, 0.02, rules.price_of(seen, order)) == refused
 
 
 def test_a_market_order_without_a_touch_has_no_price():
     seen = record(t.SEEN, bid=99, ask=t.NO_ASK, external_px=100.0)
     order = record(t.OWN_ORDER, kind=t.MARKET, side=t.BUY)
-    assert rules.off_collar(seen, 1.0, order)
+    assert rules.off_collar(seen, 1.0, rules.price_of(seen, order))
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("guard", [{"max_orders_per_s": 20}, {"price_collar_pct": 0.004}])
+def test_what_an_order_may_not_be_it_may_not_become(guard):
+    """A maker who moves his quotes by replaces: whatever leaves us, new or moved, is within the limit."""
+    config = (
+        QUICK | WIRED | {"venue.model": "flow", "flow.speed": 20.0, "risk.max_gross_pct": 1_000}
+    )
+    config |= {"strategy.name": "market_maker", "strategy.requote": "replace"}
+    config |= {"strategy.maker.around": "mid"}  # which the external price leaves behind
+    config |= {f"risk.{name}": limit for name, limit in guard.items()}
+    moved = refused = tail = 0
+    at: list[int] = []
+    for state, params, _source in watch(SimConfig().replace(config), 5, 20_000):
+        wire = state.wires[t.ORDER_ENTRY]
+        for k in range(tail, int(wire.tail)):
+            message = wire.messages[k & (t.N_MESSAGES - 1)]
+            if message.kind not in (t.NEW, t.REPLACE) or state.own[message.ref].is_exit:
+                continue
+            own = state.own[message.ref]
+            px = int(message.b if message.kind == t.REPLACE else own.limit_ticks)
+            moved += message.kind == t.REPLACE
+            at.append(int(message.sent_ns))
+            if collar := params.risk.price_collar_pct:
+                assert abs(px - state.seen.external_px) <= collar * state.seen.external_px
+        tail = int(wire.tail)
+        refused = int(state.risk.rejected[[t.ORDER_RATE, t.PRICE_COLLAR]].sum())
+    if most := guard.get("max_orders_per_s"):
+        assert (np.subtract(at[most:], at[:-most]) >= SECOND).all()
+    assert moved > 5
+    assert refused > 5
 
 
 def test_no_check_holds_back_an_exit():
@@ -288,6 +320,23 @@ def test_a_new_day_opens_what_money_shut_and_nothing_else(guard, rearmed):
     done = run(QUICK | WIRED | day | guard, seed=1, until="30s")
     assert (done.last.halts > 1) == rearmed
     assert done.last.halts >= 1
+
+
+@pytest.mark.compiled
+def test_who_is_halted_by_hand_stays_halted_whatever_had_halted_us_before():
+    """A loss has shut the latch, which the next day would open: then somebody pulls the brake."""
+    config = QUICK | WIRED | {"risk.day_length": "5s", "risk.rearm_each_day": True}
+    config |= {"risk.max_loss_streak": 1}
+    day = 5 * SECOND
+    first = int(run(config, seed=1, until="5s").risk_events["t_ns"][0])
+    by_hand = Command((first + day) // 2, "halt")
+    done = run(config, seed=1, until="20s", commands=[by_hand])
+    told = [(at, reason) for at, reason, *_ in halts(done)]
+    assert told == [(first / MS, "loss_streak"), (by_hand.t_ns / MS, "manual")]
+    assert done.last.halts == 2
+    entries = done.orders[done.orders["is_exit"] == 0]
+    assert not (entries["created_at"] > by_hand.t_ns).any()
+    assert (done.last.halt_reason, done.last.halted_at_ns) == ("manual", first)
 
 
 # ------------------------------------------------------------------------------------- silence

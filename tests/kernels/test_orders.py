@@ -14,6 +14,7 @@ from lablib.kernels import tables as t
 from lablib.kernels.book import queue_ahead
 from lablib.kernels.desk import amend, intend
 from lablib.kernels.settlement import take
+from lablib.kernels.step import command_halt, command_release
 
 MS = 1_000_000
 QUIET = {
@@ -171,6 +172,64 @@ def test_a_replace_that_crosses_trades_unless_the_order_is_post_only():
         assert desk.frame.pending_buy_lots == 0
 
 
+@pytest.mark.parametrize(
+    ("guard", "reason", "limit", "later"),
+    [
+        ({"risk.max_orders_per_s": 1}, t.ORDER_RATE, BID - 1, BID - 1),
+        ({"risk.price_collar_pct": 0.01}, t.PRICE_COLLAR, BID * 3 // 2, BID - 1),
+        ({"risk.price_collar_pct": 0.01}, t.PRICE_COLLAR, BID // 2, BID - 1),
+    ],
+)
+def test_a_replace_is_checked_like_an_order_and_what_fails_stays_as_it_is(
+    guard, reason, limit, later
+):
+    desk = Desk(**guard)
+    place = desk.send(t.LIMIT, t.BUY, 30, BID)
+    desk.wait()
+    for px, refused, stands in ((limit, 1, BID), (later, 1, later)):
+        desk.change(t.REPLACE, place, 0, px)
+        assert desk.wait(1_000) == []
+        own = desk.state["own"][place]
+        assert desk.state.risk.rejected[reason] == refused
+        assert (own["limit_ticks"], own["status"], own["amending"]) == (stands, t.RESTING, 0)
+        assert desk.frame.pending_buy_lots == 30
+
+
+def test_a_replace_thought_over_when_the_halt_comes_does_not_leave():
+    desk = Desk(**{"latency.decision_ms": 5.0, "latency.order_entry_ms": 10.0})
+    place = desk.send(t.LIMIT, t.BUY, 30, BID)
+    desk.wait(20)
+    desk.change(t.REPLACE, place, 0, BID - 1)
+    command_halt(desk.state, desk.simulation._params, desk.simulation._output, t.MANUAL)
+    assert desk.wait(30) == [(1, t.CANCELLED, t.HALTED, 0)]
+    assert desk.state.risk.rejected[t.HALTED] == 1
+
+
+def test_an_entry_that_a_halt_has_overtaken_is_cancelled_when_it_arrives_and_an_exit_is_not():
+    fast, slow = ({"model": "constant", "ms": ms, "fifo": False} for ms in (1.0, 50.0))
+    wires = {"latency.order_entry_ms": slow, "latency.cancel_ms": fast}
+    desk = Desk(**wires, **{"risk.flatten_on_halt": False})
+    desk.send(t.LIMIT, t.BUY, 30, BID)
+    desk.send(t.MARKET, t.BUY, 10)
+    desk.send(t.MARKET, t.SELL, 20)
+    desk.state["own"][2]["is_exit"] = 1
+    desk.state.desk.exit_pending, desk.state.desk.exit_side = 20, t.SELL
+    desk.wait(5)
+    params, output = desk.simulation._params, desk.simulation._output
+    command_halt(desk.state, params, output, t.MANUAL)
+    assert desk.wait(5) == []
+    assert desk.wait(100) == [
+        (1, t.CANCELLED, t.HALTED, 0),
+        (2, t.CANCELLED, t.HALTED, 0),
+        (3, t.FILLED, t.OK, 20),
+    ]
+    assert (desk.state.desk.resting, desk.frame.pending_buy_lots) == (0, 0)
+    command_release(desk.state)
+    place = desk.send(t.LIMIT, t.BUY, 30, BID)
+    assert desk.wait(100) == []
+    assert desk.state["own"][place]["status"] == t.RESTING
+
+
 def test_a_late_cancel_does_not_hit_the_next_order_in_the_same_place():
     desk = Desk(**{"latency.cancel_ms": 10.0})
     first = desk.send(t.LIMIT, t.BUY, 30, BID)
@@ -192,6 +251,45 @@ def test_we_never_trade_with_ourselves():
     desk.send(t.MARKET, t.BUY, 50)
     assert desk.wait() == [(1, t.CANCELLED, t.SELF_TRADE, 0), (2, t.FILLED, t.OK, 50)]
     assert desk.fills() == [(ASK, 50, 0)]
+
+
+@pytest.mark.parametrize("model", ["makers", "delayed_copy"])
+@pytest.mark.parametrize(("lots", "reached"), [(50, False), (300, False), (301, True)])
+def test_only_an_own_order_that_an_aggressor_would_reach_leaves_its_way(model, lots, reached):
+    """Two levels of a hundred before it, and a hundred at its own."""
+    desk = Desk(**{"venue.model": model})
+    ours = desk.send(t.LIMIT, t.SELL, 30, ASK + 2)
+    behind = desk.send(t.LIMIT, t.SELL, 30, ASK + 3)
+    desk.wait()
+    desk.send(t.MARKET, t.BUY, lots)
+    gone = [(1, t.CANCELLED, t.SELF_TRADE, 0)] if reached else []
+    assert desk.wait() == [*gone, (3, t.FILLED, t.OK, lots)]
+    assert (desk.state["own"][ours]["status"] == t.RESTING) == (not reached)
+    assert desk.state["own"][behind]["status"] == t.RESTING
+    assert all(as_maker == 0 for _, _, as_maker in desk.fills())
+
+
+def test_an_own_order_within_the_spread_leaves_the_way_of_the_smallest_aggressor():
+    for model in ("makers", "delayed_copy"):
+        desk = Desk(**{"venue.model": model})
+        desk.send(t.LIMIT, t.SELL, 30, ASK - 1)
+        desk.send(t.LIMIT, t.SELL, 30, ASK - 1)
+        desk.wait()
+        desk.send(t.MARKET, t.BUY, 1)
+        gone = [(k, t.CANCELLED, t.SELF_TRADE, 0) for k in (1, 2)]
+        assert desk.wait() == [*gone, (3, t.FILLED, t.OK, 1)]
+
+
+@pytest.mark.parametrize(("lots", "filled"), [(500, True), (501, False)])
+def test_a_fill_or_kill_that_is_not_to_be_had_of_others_leaves_our_order_alone(lots, filled):
+    desk = Desk()
+    desk.send(t.LIMIT, t.SELL, 30, ASK - 1)
+    desk.wait()
+    desk.send(t.FOK, t.BUY, lots, ASK + 9)
+    if filled:
+        assert desk.wait() == [(1, t.CANCELLED, t.SELF_TRADE, 0), (2, t.FILLED, t.OK, 500)]
+    else:
+        assert desk.wait() == [(2, t.CANCELLED, t.NOT_ALL, 0)]
 
 
 def test_an_own_order_at_the_front_is_filled_by_makers_who_cross_it():

@@ -134,6 +134,22 @@ def test_the_first_reason_stays():
     assert (risk.halted, risk.reason, risk.halted_at, risk.halts) == (1, t.MANUAL, 7, 1)
 
 
+@pytest.mark.parametrize("money", [t.DAILY_LOSS, t.DRAWDOWN, t.LOSS_STREAK])
+@pytest.mark.parametrize(
+    "grave",
+    [t.MANUAL, t.INVARIANT, t.STALE_FEED, t.STALE_VENUE, t.FEED_GAP, t.ORDER_TIMEOUT],
+)
+def test_a_reason_that_a_day_does_not_release_outranks_one_that_it_does(money, grave):
+    risk = zero(t.RISK)
+    assert latch(risk, money, 7)
+    assert latch(risk, grave, 9)
+    assert not latch(risk, t.MANUAL, 11)
+    assert not latch(risk, money, 13)
+    assert (risk.halted, risk.reason, risk.halted_at, risk.halts) == (1, grave, 7, 2)
+    roll_day(risk, desk().account, limits(rearm_each_day=True))
+    assert risk.halted
+
+
 def test_a_released_latch_can_fall_again():
     risk = halted()
     release(risk, desk().account)

@@ -204,14 +204,29 @@ def test_an_opposite_signal_flips_the_position():
         assert set(pair["side"]) == {flip["side"]}
 
 
-def test_a_timed_exit_is_decided_on_time():
+@pytest.mark.parametrize(
+    "guard", [{}, {"risk.max_orders_per_s": 1}, {"risk.price_collar_pct": 0.0015}]
+)
+def test_a_timed_exit_is_decided_on_time_whatever_is_refused_meanwhile(guard):
     changes = {"strategy.exit": "time", "strategy.exit_after_ms": 130, "strategy.threshold": 0.001}
-    orders = run(changes, seed=3, until=f"{SECONDS}s").orders
-    entries, exits = (orders[orders["is_exit"] == k] for k in (0, 1))
+    orders = run({**changes, **guard}, seed=3, until=f"{SECONDS}s").orders
+    refused = (orders["status"] == t.REJECTED) & (orders["received_at"] < 0)
+    assert refused.any() == bool(guard)
+    entries, exits = (orders[(orders["is_exit"] == k) & ~refused] for k in (0, 1))
     assert exits.size > 5
     last = np.searchsorted(entries["looked_at"], exits["looked_at"], side="right") - 1
     held = exits["looked_at"] - entries["looked_at"][last]
     assert set(held.tolist()) == {130 * t.NS_PER_MS}
+
+
+def test_a_timed_exit_that_is_due_while_its_entry_is_thought_over_leaves_with_the_first_fill():
+    changes = {"strategy.exit": "time", "strategy.exit_after_ms": 20, "strategy.threshold": 0.001}
+    changes |= {"latency.decision_ms": 30, "latency.order_entry_ms": 1, "latency.ack_ms": 1}
+    orders = run(changes, seed=3, until=f"{SECONDS}s").orders
+    entries, exits = (orders[orders["is_exit"] == k] for k in (0, 1))
+    assert exits.size > 5
+    told = entries["filled_at"][: exits.size]
+    assert (exits["looked_at"] == told).all()
 
 
 def test_an_exit_at_the_close_happens_at_the_update_and_does_not_wait_for_the_clock():

@@ -19,6 +19,7 @@ from lablib.kernels.passive import set_level
 from lablib.kernels.venue import (
     clear_replayed,
     copy_quote,
+    drop_doubtful,
     read_touch,
     replayed_lots,
     round_ticks,
@@ -305,8 +306,12 @@ def test_a_level_far_from_the_touch_is_left_out():
     assert replayed_lots(venue.book, BID, far - 1) == 0
 
 
-def test_a_snapshot_clears_the_recorded_and_leaves_the_others():
+def test_a_snapshot_clears_the_recorded_and_leaves_the_others_and_who_stands_before_us():
     venue = Recorded()
     add(venue.book, BID, 998, 2, t.OWN, 1)
+    add(venue.book, BID, 998, 7, t.REPLAYED, 998)
+    add(venue.book, BID, 990, 3, t.STRANGER, 1)
     clear_replayed(venue.book)
-    assert (levels(venue.book, BID), levels(venue.book, ASK)) == ([(998, 2)], [])
+    assert (levels(venue.book, BID), levels(venue.book, ASK)) == ([(998, 12), (990, 3)], [])
+    drop_doubtful(venue.book)
+    assert (levels(venue.book, BID), levels(venue.book, ASK)) == ([(998, 2), (990, 3)], [])

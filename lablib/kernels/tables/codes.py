@@ -43,6 +43,9 @@ NORMAL_JUMPS, DOUBLE_EXPONENTIAL_JUMPS = range(2)
 DELAYED_COPY, INTENSITY, MAKERS, RECORDED, FLOW = range(5)
 QUOTES_ONLY = INTENSITY
 
+# A recorded book after a CLEAR: what it shows is not known, until the levels of a snapshot come.
+KNOWN, FORGOTTEN, RETOLD = range(3)
+
 # Which queues order flow starts anew after a move of the touch, and how many orders it puts there.
 REDRAW_NEVER, REDRAW_FIXED, REDRAW_GEOMETRIC = range(3)
 # Kinds of flow that may excite themselves.

@@ -135,4 +135,7 @@ VENUE = table(
     ("rival_wins", i8),  # rivals' orders that traded
     ("rival_misses", i8),  # and those that came too late
     ("refused", i8),  # makers' or replayed orders the book had no room for
+    ("known", i8),  # what a recorded book is: KNOWN, FORGOTTEN, RETOLD
+    ("halted_id", i8),  # our orders up to this number were sent before a HALT that has arrived
+    ("forgotten_ns", i8),  # since when it has not been known, the last time
 )

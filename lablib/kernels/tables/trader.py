@@ -150,7 +150,7 @@ RISK = table(
     ("trip_realized", i8),  # units, when the present round trip began
     ("trip_fees", i8),
     ("lost", i8),  # messages of the venue feed found missing since the latch was last opened
-    ("sent", i8),  # new orders sent
-    ("sent_at", i8, (N_RATE,)),  # when order k was sent: k & (N_RATE - 1)
+    ("sent", i8),  # new orders and replaces sent
+    ("sent_at", i8, (N_RATE,)),  # when number k of them was sent: k & (N_RATE - 1)
     ("rejected", i8, (N_REASONS,)),
 )
