@@ -1,4 +1,4 @@
-"""A user's own strategy: looked at, tried once in plain Python, compiled, and named by its source.
+"""A user's own strategy: looked at, tried once in plain Python, compiled, and named by its source and values.
 
 It is one function of `(seen, mine)`: what its wires have delivered (`tables.SEEN`) and what it has been
 told of itself (`tables.MINE`, with its parameters and a memory it may write). It answers -1 sell, 0 hold,
@@ -8,7 +8,6 @@ among its arguments, so it cannot peek. Sizing, exits by rule, risk and the wire
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import sys
 import traceback
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from lablib.errors import ConfigError
+from lablib.fingerprint import fingerprint
 from lablib.kernels import tables as t
 from lablib.kernels.jit import COMPILE_ERRORS, strategy_function
 
@@ -32,7 +32,7 @@ class OwnStrategy:
     name
         The function's own name.
     source_sha256
-        Names the code in a run's digest.
+        Names the code, with the values and functions it refers to, in a run's digest.
     compiled
         What the kernels call.
     function
@@ -76,7 +76,7 @@ def prepare(function: Callable[[Any, Any], int]) -> OwnStrategy:
     for position in (0, 5, -5):
         _try(function, name, position)
     try:
-        return OwnStrategy(name, _fingerprint(function), strategy_function(function), given)
+        return OwnStrategy(name, fingerprint(function), strategy_function(function), given)
     except COMPILE_ERRORS as error:
         raise ConfigError(f"strategy {name}: {_gist(str(error))}") from None
 
@@ -120,12 +120,3 @@ def _try(function: Callable[[Any, Any], int], name: str, position: int) -> None:
             f"strategy {name}: must answer -1 (sell), 0 (hold), 1 (buy), 2 (close) or 3 (quote),"
             f" got {answer!r}"
         )
-
-
-def _fingerprint(function: Callable[..., Any]) -> str:
-    code = function.__code__
-    try:
-        text = inspect.getsource(function)
-    except (OSError, TypeError):  # typed at a prompt: its bytecode names it
-        text = repr((code.co_code, code.co_consts, code.co_names))
-    return hashlib.sha256(text.encode()).hexdigest()
