@@ -30,7 +30,8 @@ class Frame:
     """One moment of a run. Money and prices in currency, quantities in lots, times in ns.
 
     `samples`, `orders`, `fills` and `risk_events` hold the rows written since the previous frame;
-    `rejected` counts by reason what our own checks refused since the run began.
+    `rejected` counts by reason what our own checks refused since the run began, `nonsense` the answers of
+    an own strategy that were no action and the prices it wrote that were none.
     What the account shows is the truth at the venue; what we know of it may be older. `twin` is the same
     moment of the same run without latency, where one is played beside it.
     """
@@ -68,6 +69,7 @@ class Frame:
     regime: int
     events: int
     decisions: int
+    nonsense: int
     order_count: int
     fill_count: int
     samples: np.ndarray
@@ -98,6 +100,7 @@ class FrameReader:
         desk, venue, strategy = states["desk"], states["venue"], states["strategy"]
         self._now, self._events = states["now_ns"], states["events"]
         self._clock, self._action = strategy["clock"], strategy["action"]
+        self._nonsense = strategy["nonsense"]
         self._external = _whole(states["external"])
         self._quote = _whole(venue["quote"])
         self._seen = _whole(states["seen"])
@@ -167,6 +170,7 @@ class FrameReader:
             regime=seen.regime,
             events=self._events.item(),
             decisions=self._clock.item(),
+            nonsense=self._nonsense.item(),
             order_count=desk.last_order_id,
             fill_count=account.fills,
             book=BookView(self._depth(0, quote.bid), self._depth(1, quote.ask)),

@@ -41,6 +41,10 @@ def outcome(summary: Mapping[str, Any]) -> str:
             for name, value in summary["attribution"].items()
         )
         lines.insert(2, f"which is {told}")
+    if summary.get("nonsense"):
+        lines.append(
+            f"{summary['nonsense']:,} answers or prices of the strategy were none: taken as hold, as nowhere"
+        )
     if summary["latency_p50_ms"] is None:
         lines.append("no order was filled, so there is no latency to tell")
     else:

@@ -94,7 +94,11 @@ class Run:
     twin: Run | None = None
 
     def summary(self) -> dict[str, Any]:
-        """The run in plain numbers: money in currency, latencies in ms, nothing that JSON cannot hold."""
+        """The run in plain numbers: money in currency, latencies in ms, nothing that JSON cannot hold.
+
+        `nonsense` counts what an own strategy answered that was no action, and was taken as hold, and the
+        prices it wrote that were none, and stood nowhere.
+        """
         last = self.last
         reasons = self.orders["reason"][self.orders["status"] == t.REJECTED]
         rejected = {
@@ -106,6 +110,7 @@ class Run:
             "seconds": last.t_ns / t.NS_PER_S,
             "events": last.events,
             "decisions": last.decisions,
+            "nonsense": last.nonsense,
             "orders": last.order_count,
             "fills": last.fill_count,
             "rejected": sum(rejected.values()),
@@ -258,7 +263,7 @@ def run(
     Raises
     ------
     ConfigError
-        What cannot be simulated.
+        What cannot be simulated; or an own strategy raised, and its record says so.
     ArchiveError
         A record that cannot be written; what is there says so, and opens.
     """

@@ -94,7 +94,8 @@ def test_a_kernel_file_imports_only_kernels(path):
     }
     allowed = {"__future__", "math", "numpy"} | {m for m in seen if m.startswith("lablib.kernels")}
     if path.name == "jit.py":
-        allowed |= {"collections", "hashlib", "numba", "os", "pathlib", "sys", "typing"}
+        allowed |= {"collections", "contextlib", "hashlib", "numba", "os", "pathlib", "sys"}
+        allowed |= {"types", "typing"}
         allowed |= {"lablib.errors"}
     assert seen <= allowed
 

@@ -92,6 +92,7 @@ class Simulation:
         self._rows = Rows(self._outputs)
         synthetic = SyntheticTape(self.seed) if tape is None else tape
         self._supply = Supply(market, synthetic, self._outputs, hashed=hash_tape)
+        self._failure: ConfigError | None = None
         self._tune()
         step.start(self._state, self._params, self._output)
 
@@ -225,7 +226,13 @@ class Simulation:
 
     # ------------------------------------------------------------------------------------- moving
     def advance(self, t_ns: int) -> Frame:
-        """Play everything with a time up to and including `t_ns`; returns the frame there."""
+        """Play everything with a time up to and including `t_ns`; returns the frame there.
+
+        Raises
+        ------
+        ConfigError
+            An own strategy raised: what and when. The run stands there, and does not go on.
+        """
         self.play(t_ns)
         return self.frame()
 
@@ -279,6 +286,8 @@ class Simulation:
 
     def _play(self, until_ns: int, last_source: int) -> None:
         while True:
+            if self._failure is not None:
+                raise self._failure
             code = step.advance(
                 self._states,
                 self._rules,
@@ -290,7 +299,9 @@ class Simulation:
             )
             if code == t.REACHED:
                 return
-            if code == t.NEED_TAPE:
+            if code == t.STRATEGY_RAISED:
+                self._failure = self.strategy.failure(self._state, self._output)
+            elif code == t.NEED_TAPE:
                 self._turn_tape()
             else:
                 self._rows.drain()

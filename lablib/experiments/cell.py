@@ -75,6 +75,11 @@ def cell(
     -------
     For each of `MEASURES` a list, one number a seed, with `latency_p50_ms` and `latency_p99_ms` over
     all seeds (None where nothing was filled); or only an `error` where the lab refused the config.
+
+    Raises
+    ------
+    ConfigError
+        An own strategy raised: what and when.
     """
     try:
         whole = as_config(config).replace({**changes, "record.samples": False})
@@ -130,6 +135,8 @@ def _played(
             until_ns,
             strategy.compiled,
         )
+        if done < 0:
+            raise strategy.failure(bench.states[0], bench.outputs[0])
     return runs
 
 

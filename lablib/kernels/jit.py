@@ -11,12 +11,15 @@ import hashlib
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from types import CellType, CodeType, FunctionType
 from typing import Any, TypeVar
 
 import numba
 import numpy as np
 from numba.core import config as _numba_config
+from numba.core.dispatcher import Dispatcher
 from numba.core.errors import NumbaError, UnsupportedBytecodeError
 
 from lablib.kernels import tables
@@ -83,8 +86,78 @@ def _compile_once(dispatcher: Any) -> None:
 _STRATEGY = numba.int64(numba.from_dtype(tables.SEEN), numba.from_dtype(tables.MINE))
 
 
+def checked(function: Callable[..., Any]) -> Any:
+    """A user's strategy compiled so that an index outside an array raises, or itself where all is plain.
+
+    Without that, one place too far in its memory writes over the state of the run. The compiled functions
+    that it calls are compiled once more, as its own: theirs may not check. Where called from Python its
+    `py_func` is the strategy in plain Python, with those.
+
+    Raises one of `COMPILE_ERRORS` where numba cannot compile it.
+    """
+    if not COMPILED:
+        return function
+    options = {"error_model": "numpy", "no_cfunc_wrapper": True}
+    return _rebuilt(function, options, {})
+
+
+def compile_checked(asked: Any) -> None:
+    """Compile what `checked` made, for a strategy's arguments."""
+    if COMPILED:
+        asked.compile(_STRATEGY)
+
+
+def _rebuilt(function: Any, options: dict[str, Any], known: dict[int, Any]) -> Any:
+    """A compiled copy of a function whose compiled helpers are such copies; `known` are those made."""
+    names, given = dict(function.__globals__), function.__closure__ or ()
+    cells = tuple(CellType() for _ in given)
+    copy = FunctionType(
+        function.__code__, names, function.__name__, function.__defaults__, cells or None
+    )
+    copy.__kwdefaults__, copy.__module__ = function.__kwdefaults__, function.__module__
+    options = {**options, "boundscheck": True}
+    known[id(function)] = compiled = _decorate(numba.njit(**options), copy)
+    for name in named(function.__code__):
+        if name in names:
+            names[name] = _rebuilt_helper(names[name], known)
+    for cell, old in zip(cells, given, strict=True):
+        with suppress(ValueError):  # an empty one stays empty
+            cell.cell_contents = _rebuilt_helper(old.cell_contents, known)
+    return compiled
+
+
+def _rebuilt_helper(value: Any, known: dict[int, Any]) -> Any:
+    function = getattr(value, "py_func", value)
+    if id(function) in known:
+        return known[id(function)]
+    if isinstance(value, Dispatcher):
+        options = {name: told for name, told in value.targetoptions.items() if name != "nopython"}
+        return _rebuilt(function, options, known)
+    return value
+
+
+def named(code: CodeType) -> set[str]:
+    """Every name that a function's code speaks of, that of functions within it included."""
+    within = (named(inner) for inner in code.co_consts if isinstance(inner, CodeType))
+    return set(code.co_names).union(*within)
+
+
+def guarded(asked: Any) -> Callable[[Any, Any], Any]:
+    """A strategy that answers RAISED where `asked` raises: nothing can be raised through a kernel."""
+
+    def guard(seen: Any, mine: Any) -> Any:
+        answer = tables.RAISED
+        try:
+            answer = asked(seen, mine)
+        except Exception:  # whatever somebody else's code may raise; it is told by the engine
+            answer = tables.RAISED
+        return answer
+
+    return guard
+
+
 def strategy_function(function: Callable[..., Any], *, cache: bool = False) -> Any:
-    """A user's strategy as a first-class function of (seen, mine), or itself where all is plain.
+    """A strategy as a first-class function of (seen, mine), or itself where all is plain.
 
     `advance` is compiled for functions of this type, not for one of them: a new strategy compiles by
     itself, in a fraction of a second, and a call costs a few nanoseconds.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lablib.kernels import tables as t
 from lablib.kernels.desk import GENERATION, amend, intend
 from lablib.kernels.jit import kernel
-from lablib.kernels.strategy import decide
+from lablib.kernels.strategy import ask_theirs, decide
 
 _TWICE = GENERATION // 2  # an entry sent twice is keyed this far behind itself
 
@@ -22,7 +22,10 @@ def too_many_looks(strategy, now):
 
 @kernel
 def look(state, params, output, theirs):
-    """One look at what we have seen: on the clock a decision with its sample, else exits only."""
+    """One look at what we have seen: on the clock a decision with its sample, else exits only.
+
+    Returns whether the user's own strategy `theirs` raised: then nothing is decided.
+    """
     strategy = state.strategy
     rules = params.strategy
     now = state.now_ns
@@ -36,8 +39,15 @@ def look(state, params, output, theirs):
         if strategy.exit_ns <= now:
             strategy.exit_ns = t.FAR
         state.due[t.LOOK] = min(strategy.next_clock_ns, strategy.exit_ns)
-        return
-    decide(strategy, state.seen, state.own, state.desk, state.risk, params, now, on_clock, theirs)
+        return False
+    answer = t.HOLD
+    if rules.name == t.OWN_STRATEGY:
+        answer = ask_theirs(
+            strategy, state.seen, state.desk, params, now, on_clock, theirs, output.memory
+        )
+        if answer == t.RAISED:
+            return True
+    decide(strategy, state.seen, state.own, state.desk, state.risk, params, now, on_clock, answer)
     cause = 2 * state.seen.cause + 1
     number = state.seen.number
     if on_clock:
@@ -65,6 +75,7 @@ def look(state, params, output, theirs):
             if params.drills.duplicate_order:
                 intend(state, params, intent, cause, number + 1 + k + _TWICE)
     state.due[t.LOOK] = min(strategy.next_clock_ns, strategy.look_ns, strategy.exit_ns)
+    return False
 
 
 @kernel

@@ -68,7 +68,8 @@ def play_runs(
 ):
     """Play the runs from number `first` on to `until_ns`; the first goes on where it stands if `begun`.
 
-    Returns how many runs are done: all of them, or those before the one whose tape is used up.
+    Returns how many runs are done: all of them, or those before the one whose tape is used up; -1 when
+    the user's own strategy raised, in the run of `states`.
     `states`, `params`, `outputs` and `latencies` (HISTOGRAM) have shape (1,), `words` is `states` as
     64-bit integers, `runs` (RUN) has a row a run.
     """
@@ -90,5 +91,7 @@ def play_runs(
             code = advance(states, params, tape, outputs, until_ns, t.SEND, theirs)
         if code == t.NEED_TAPE:
             return k
+        if code == t.STRATEGY_RAISED:
+            return -1
         conclude(run, state, latencies[0])
     return runs.size

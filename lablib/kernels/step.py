@@ -206,7 +206,8 @@ def advance(states, params, tape, outputs, until_ns, last_source, theirs):
 
     Returns REACHED, or NEED_TAPE when the tape lent is used up, or NEED_ROOM when an output array
     might overflow: drain or refill and call again. The cut leaves no trace in the state. `theirs` is
-    the user's own strategy as `jit.strategy_function` made it, asked only where one is configured.
+    the user's own strategy as `jit.strategy_function` made it, asked only where one is configured;
+    STRATEGY_RAISED when it raised, and the run is at its end.
 
     State, parameters and outputs come as arrays of shape (1,): a record costs 15 µs to hand over, an
     array a quarter of one.
@@ -253,7 +254,8 @@ def advance(states, params, tape, outputs, until_ns, last_source, theirs):
             taken(wire)
             due[t.SEE_VENUE] = next_due(wire)
         elif source == t.LOOK:
-            look(state, rules, output, theirs)
+            if look(state, rules, output, theirs):
+                return t.STRATEGY_RAISED
         elif source == t.SEND:
             wire = state.wires[t.DECISION]
             send(state, rules, output, wire.messages[front(wire)])

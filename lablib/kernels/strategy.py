@@ -204,30 +204,49 @@ def show(mine, seen, desk, params, now_ns, on_clock):
 
 
 @kernel
+def ask_theirs(strategy, seen, desk, params, now_ns, on_clock, theirs, kept):
+    """What the user's own strategy `theirs` answers, or RAISED; its memory before that is left in `kept`."""
+    show(strategy.mine, seen, desk, params, now_ns, on_clock)
+    for k in range(t.N_MEMORY):
+        kept[k] = strategy.mine.memory[k]
+    answer = theirs(seen, strategy.mine)
+    if answer != t.RAISED and (answer < t.SELL_IT or answer > t.QUOTE_IT):
+        strategy.nonsense += 1
+        return t.HOLD
+    return answer
+
+
+@kernel
+def price_told(strategy, ticks):
+    """Where an own strategy wants to stand: what is no price, such as a NaN made whole, is nowhere."""
+    if 0 <= ticks < t.NO_ASK:
+        return ticks
+    strategy.nonsense += 1
+    return 0
+
+
+@kernel
 def stand_as_told(strategy, seen, own, desk, params):
     """Quote what an own strategy wrote before it answered QUOTE_IT."""
     mine = strategy.mine
     lots = mine.quote_lots if mine.quote_lots > 0 else size_of(seen, desk, params)
-    stand_at(strategy, own, desk, params, 0, t.LIMIT, lots, mine.bid_ticks)
-    stand_at(strategy, own, desk, params, 1, t.LIMIT, lots, mine.ask_ticks)
+    bid = price_told(strategy, mine.bid_ticks)
+    ask = price_told(strategy, mine.ask_ticks)
+    stand_at(strategy, own, desk, params, 0, t.LIMIT, lots, bid)
+    stand_at(strategy, own, desk, params, 1, t.LIMIT, lots, ask)
 
 
 @kernel
-def decide(strategy, seen, own, desk, risk, params, now_ns, on_clock, theirs):
-    """Fill in the raw signal and the requests of this look. `theirs` is the user's own strategy."""
+def decide(strategy, seen, own, desk, risk, params, now_ns, on_clock, answer):
+    """Fill in the raw signal and the requests of this look. `answer` is the user's own strategy's."""
     rules = params.strategy
     strategy.asked = 0
     strategy.divergence = divergence_of(seen)
     closing = False
     quoting = False
     if rules.name == t.OWN_STRATEGY:
-        show(strategy.mine, seen, desk, params, now_ns, on_clock)
-        answer = theirs(seen, strategy.mine)
         closing = answer == t.CLOSE
         quoting = answer == t.QUOTE_IT
-        if answer < t.SELL_IT or answer > t.QUOTE_IT:
-            strategy.nonsense += 1
-            answer = t.HOLD
         strategy.action = t.HOLD if closing or quoting else answer
     else:
         strategy.action = signal(strategy.divergence, rules.threshold)

@@ -151,7 +151,8 @@ class Record:
         )
         if known is not None and simulation.strategy.source_sha256 != known["sha256"]:
             raise ArchiveError(
-                f"{self.path}: the strategy {known['name']!r} has another source than it had then"
+                f"{self.path}: the strategy {known['name']!r} has another source than it had then, or"
+                " other values of what it refers to"
             )
         return simulation
 

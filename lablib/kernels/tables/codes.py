@@ -53,6 +53,7 @@ LIMITS, MARKETS = range(2)
 
 # Strategy names and exits.
 SELL_IT, HOLD, BUY_IT, CLOSE, QUOTE_IT = -1, 0, 1, 2, 3  # what an own strategy may answer
+RAISED = -(1 << 62)  # stands for the answer of one that raised
 IDLE, DIVERGENCE, PASSIVE_DIVERGENCE, MARKET_MAKER, OWN_STRATEGY = range(5)
 EXIT_NEVER, EXIT_OPPOSITE, EXIT_CLOSE, EXIT_TIME = range(4)
 
@@ -147,4 +148,4 @@ N_OPS = 5
 DECISION_LATENCY, EXCHANGE_LATENCY, END_TO_END_LATENCY = range(3)
 
 # Why `advance` came back.
-REACHED, NEED_TAPE, NEED_ROOM = range(3)
+REACHED, NEED_TAPE, NEED_ROOM, STRATEGY_RAISED = range(4)

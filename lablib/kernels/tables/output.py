@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lablib.kernels.tables.layout import f8, i8, table
-from lablib.kernels.tables.limits import N_RESTING
+from lablib.kernels.tables.limits import N_MEMORY, N_RESTING
 
 SAMPLE = table(
     ("t_ns", i8),
@@ -78,6 +78,7 @@ OUTPUT = table(
     ("orders", ORDER, (N_ORDERS,)),
     ("fills", FILL, (N_FILLS,)),
     ("risk_events", RISK_EVENT, (N_RISK_EVENTS,)),
+    ("memory", f8, (N_MEMORY,)),  # an own strategy's, as it was last asked: to ask the same again
 )
 
 # One of many runs of a config: what it starts from, and what came of it.

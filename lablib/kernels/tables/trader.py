@@ -100,7 +100,8 @@ MINE = table(  # what an own strategy is shown of itself; with SEEN all it can r
     ("average_ticks", f8),  # what a lot of the position cost, NaN when flat
     ("parameters", f8, (N_PARAMETERS,)),
     ("memory", f8, (N_MEMORY,)),
-    # What it writes before it answers QUOTE_IT: where to stand, in ticks; 0 stands nowhere on that side.
+    # What it writes before it answers QUOTE_IT: where to stand, in ticks; 0 stands nowhere on that side,
+    # and so does what is no price, counted: below 0, NO_ASK and above.
     ("bid_ticks", i8),
     ("ask_ticks", i8),
     ("quote_lots", i8),  # 0: as large as an entry
@@ -131,7 +132,10 @@ STRATEGY = table(
     ("intents", INTENT, (N_INTENTS,)),
     ("divergence", f8),
     ("mine", MINE),
-    ("nonsense", i8),  # answers of an own strategy that were no action, taken as hold
+    (
+        "nonsense",
+        i8,
+    ),  # answers of an own strategy that were no action, taken as hold; prices no book has
 )
 RISK = table(
     ("halted", i8),
