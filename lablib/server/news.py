@@ -169,7 +169,8 @@ class Teller:
         return event_type, self._text(event_type, seq, body)
 
     def _text(self, event_type: str, seq: int, body: dict[str, Any]) -> str:
-        head = {"event_type": event_type, "run_id": self.run.id, "seq": seq}
+        run = self.run
+        head = {"event_type": event_type, "run_id": run.id, "begun": run.begun, "seq": seq}
         return json.dumps({**head, **body}, allow_nan=False, separators=(",", ":"))[1:]
 
     def _life(self) -> dict[str, Any]:

@@ -77,12 +77,13 @@ change anything. Bodies are JSON of at most {BODY_LIMIT} bytes; a refusal names 
 the bound.
 
 WebSockets are at `ws/` and one of {", ".join(CHANNELS)}; `?run_id=` asks for one run alone. Every message
-is an object with `event_type`, `run_id`, `seq` (which counts the messages of one type of one run) and
-`dropped` (how many messages this viewer has lost because it read too slowly: at most {QUEUE} wait for
-it). Messages come at most every {round(TICK_S * 1000)} ms: `frame` is a whole snapshot, `latency` the
-percentiles, `orders`, `fills` and `risk` carry the rows since the last one (the newest {ROWS}, `count` in
-all, `total` since the run began), `command` is something that was done to the market, `state` a step in
-a run's life. `ws/events` has all of them, the others the one they are named after.
+is an object with `event_type`, `run_id`, `begun` (when that run was started, seconds since 1970), `seq`
+(which counts the messages of one type of one run) and `dropped` (how many messages this viewer has lost
+because it read too slowly: at most {QUEUE} wait for it). Messages come at most every
+{round(TICK_S * 1000)} ms: `frame` is a whole snapshot, `latency` the percentiles, `orders`, `fills` and
+`risk` carry the rows since the last one (the newest {ROWS}, `count` in all, `total` since the run
+began), `command` is something that was done to the market, `state` a step in a run's life. `ws/events` has
+all of them, the others the one they are named after.
 """
 
 _REFUSALS = {

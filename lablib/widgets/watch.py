@@ -7,6 +7,7 @@ nothing: what it has is a token to look with.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 from collections import deque
 from html import escape
@@ -27,16 +28,19 @@ _LINES = 8  # of the event tape
 
 
 class Series:
-    """The last frames of one run, thinned: when they are too many, every other goes."""
+    """The last frames of one run, the newest heard of; thinned: when they are too many, every other goes."""
 
     def __init__(self) -> None:
         self.dropped = 0
-        self._begin("")
+        self._follow((-math.inf, ""))
 
-    def _begin(self, run_id: str) -> None:
-        self.run_id = run_id
+    def _follow(self, run: tuple[float, str]) -> None:
+        self._run = run  # when it began, and its id
         self.state = ""
         self.failure: str | None = None
+        self._begin()
+
+    def _begin(self) -> None:
         self.frame: dict[str, Any] = {}
         self.latency: dict[str, Any] = {}
         self.events: deque[tuple[int, str, str]] = deque(maxlen=_LINES)
@@ -44,15 +48,23 @@ class Series:
         self._every_ns = 0
 
     def hear(self, message: dict[str, Any]) -> None:
-        """Take in one message; one of another run begins anew."""
-        is_frame = message["event_type"] == "frame"
-        goes_back = is_frame and message["t_ns"] < self.frame.get("t_ns", 0)
-        if message["run_id"] != self.run_id or goes_back:
-            self._begin(message["run_id"])
-        self.dropped = message["dropped"]
+        """Take in one message. A newer run takes the page over; what older ones say is passed over."""
+        self.dropped = message["dropped"]  # on this connection, of whichever run
+        run = message["begun"], message["run_id"]
+        if run < self._run:
+            return
+        if run > self._run:
+            self._follow(run)
+        elif message["event_type"] == "frame" and message["t_ns"] < self.frame.get("t_ns", 0):
+            self._begin()  # it was reset; its state is told when it changes, and only then
         take = getattr(self, f"_{message['event_type']}", None)
         if take is not None:
             take(message)
+
+    @property
+    def run_id(self) -> str:
+        """The run; empty while none was heard of."""
+        return self._run[1]
 
     def column(self, name: str) -> list[float | None]:
         """One field of the frames kept."""

@@ -29,7 +29,7 @@ def test_events_tell_a_run_from_its_first_state_to_its_last(shell):
     run = shell.start(seed=7, speed=50.0, config={"strategy.threshold": 0.001})
     socket = shell.watch("events", f"?run_id={run}")
     told = until(socket, lambda one: one["event_type"] == "fills")
-    assert {"event_type", "run_id", "seq", "dropped"} <= set(told[0])
+    assert {"event_type", "run_id", "begun", "seq", "dropped"} <= set(told[0])
     assert {one["run_id"] for one in told} == {run}
     assert [one["event_type"] for one in told[:2]] == ["state", "frame"]
     assert told[0]["state"] == "running"

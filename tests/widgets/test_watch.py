@@ -30,6 +30,7 @@ def message(event_type="frame", run_id="a", seq=1, dropped=0, **body):
     return {
         "event_type": event_type,
         "run_id": run_id,
+        "begun": float(ord(run_id)),  # in the order of their names
         "seq": seq,
         "dropped": dropped,
         **body,
@@ -76,6 +77,25 @@ def test_a_newer_run_or_one_that_begins_again_takes_the_page_over():
     assert (series.run_id, series.seconds) == ("b", [1.0])
     series.hear(frame(0.5, run_id="b"))
     assert series.seconds == [0.5]
+
+
+def test_of_several_runs_the_newest_is_followed_and_the_others_leave_it_alone():
+    series = Series()
+    series.hear(message("state", run_id="b", state="running", failure=None))
+    for second in (1.0, 2.0, 3.0):
+        series.hear(frame(second, run_id="b"))
+        series.hear(frame(2 * second, run_id="a", dropped=int(second)))
+        series.hear(message("state", run_id="a", state="paused", failure="disk", dropped=3))
+    assert (series.run_id, series.seconds) == ("b", [1.0, 2.0, 3.0])
+    assert (series.state, series.failure, series.dropped) == ("running", None, 3)
+
+
+def test_a_run_that_is_reset_keeps_its_state_which_is_told_only_when_it_changes():
+    series = Series()
+    series.hear(message("state", state="running", failure=None))
+    series.hear(frame(5.0))
+    series.hear(frame(0.5))
+    assert (series.state, series.seconds) == ("running", [0.5])
 
 
 def test_a_page_without_a_run_says_how_one_is_started():
