@@ -5,7 +5,7 @@ frame, and that copy comes back as the acknowledgement. So lag cannot grow, what
 no answer means that nobody is watching.
 
 The first mark, of frame 0, is there before any page is: its answer says that a page now stands, and that
-what changed while it was being built may have missed it.
+what changed while it was being built may have missed it; frames until then count as lost.
 """
 
 from __future__ import annotations
@@ -95,8 +95,8 @@ class Flow:
         self._touched = time.monotonic()
         self._urgent = True
 
-    async def room(self, patience_s: float = PATIENCE_S) -> bool:
-        """Wait until a further frame may go; False when nobody answers."""
+    async def room(self, patience_s: float | None = PATIENCE_S) -> bool:
+        """Wait until a further frame may go; False when nobody answers for so long, None waits for ever."""
         while self.in_flight >= self.limit:
             if not await self._answered(patience_s):
                 return False
@@ -106,7 +106,7 @@ class Flow:
         """Wait for the first sign of a browser."""
         return self._greeted or await self._answered(patience_s)
 
-    async def _answered(self, patience_s: float) -> bool:
+    async def _answered(self, patience_s: float | None) -> bool:
         self._news.clear()
         try:
             await asyncio.wait_for(self._news.wait(), patience_s)
@@ -137,6 +137,7 @@ class Flow:
     def _count(self, frame: int) -> None:
         if frame == 0 and not self._greeted:
             self._greeted = True
+            self.forget()
             self._news.set()
         if not self.acknowledged < frame <= self.sent:
             return

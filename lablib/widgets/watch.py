@@ -19,7 +19,7 @@ import ipywidgets as W  # noqa: N812 - the name its own manual uses
 from lablib.errors import ConfigError
 from lablib.widgets import readouts, sketch, theme
 from lablib.widgets.feed import Feed
-from lablib.widgets.flow import Flow
+from lablib.widgets.flow import PATIENCE_S, Flow
 from lablib.widgets.loop import Loop
 
 POINTS = 400  # of a series
@@ -125,20 +125,33 @@ class WatchLab(W.VBox):  # type: ignore[misc]
         self._draw()
         self._news = asyncio.Event()
         if feed is not None and self._loop.runs:
-            self._loop.spawn(feed.follow(self._hear, self._say))
-            self._loop.spawn(self._paint())
+            self._loop.spawn(self._watch(feed))
 
     def _hear(self, message: dict[str, Any]) -> None:
         self.series.hear(message)
         self._news.set()
 
+    async def _watch(self, feed: Feed) -> None:
+        """Follow the run while somebody looks.
+
+        Whatever a kernel sends counts as its activity, and it would outlive a browser that crashed: so
+        where nobody answers, nothing more is drawn, and the place among the viewers is given back.
+        """
+        while True:
+            following = self._loop.spawn(feed.follow(self._hear, self._say))
+            try:
+                await self._paint()
+            finally:
+                following.cancel()
+            await self._flow.room(None)
+
     async def _paint(self) -> None:
-        """A picture when there is news, no faster than the browser applies them."""
+        """A picture when there is news, no faster than the browser applies them, until it does not answer."""
         while True:
             await self._news.wait()
             self._news.clear()
-            if not await self._flow.room():
-                self._flow.forget()  # nobody answers: a tab in the background, or none
+            if not await self._flow.room(PATIENCE_S):
+                return
             self._draw()
             await asyncio.sleep(FRAME_S)
 

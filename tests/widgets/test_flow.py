@@ -39,6 +39,17 @@ def test_a_page_answers_before_there_is_a_frame(flow):
     asyncio.run(appear())
 
 
+def test_frames_from_before_there_was_a_page_are_lost_and_keep_none_back(flow):
+    first = flow._mark.value
+    for _ in range(IN_FLIGHT):
+        flow.mark()
+    flow.answer.value = first
+    assert flow.in_flight == 0
+    flow.mark()
+    flow.answer.value = f"{first} "  # it is told but once
+    assert flow.in_flight == 1
+
+
 def test_an_answer_counts_every_frame_up_to_it(flow):
     for _ in range(3):
         flow.mark()

@@ -23,6 +23,7 @@ from lablib.server.models import StartRun
 from lablib.widgets import feed as feeds
 from lablib.widgets import sketch, watch
 from lablib.widgets.feed import Feed
+from lablib.widgets.flow import IN_FLIGHT
 from lablib.widgets.watch import POINTS, Series, picture, watch_lab
 
 
@@ -231,3 +232,72 @@ def test_the_lab_shows_what_it_hears():
     lab._draw()
     assert "run a of this server" in lab.children[2].value
     assert "hello" in lab.children[1].value
+
+
+class Fed:
+    """A feed that tells of a frame whenever it is asked to, and notes who listens."""
+
+    def __init__(self):
+        self.listeners = 0
+        self.followed = 0
+        self.hear = None
+
+    async def follow(self, hear, say):
+        self.followed += 1
+        self.listeners += 1
+        self.hear = hear
+        say("")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.listeners -= 1
+
+
+async def comes(holds):
+    """Wait until something holds."""
+    for _ in range(2_000):
+        if holds():
+            return
+        await asyncio.sleep(0.005)
+    raise AssertionError("it does not come to that")
+
+
+def test_a_page_that_nobody_answers_for_sends_nothing_and_gives_its_place_back(monkeypatch, wire):
+    monkeypatch.setattr(watch, "FRAME_S", 0.001)
+    monkeypatch.setattr(watch, "PATIENCE_S", 0.02)
+    feed = Fed()
+
+    async def live():
+        lab = watch.WatchLab(feed)
+        flow, second = lab._flow, 0
+
+        def told():
+            nonlocal second
+            second += 1
+            feed.hear(frame(float(second)))
+
+        def answer():
+            flow.answer.value = flow._mark.value
+
+        await comes(lambda: feed.listeners == 1)
+        for _ in range(20):  # somebody looks
+            before = flow.sent
+            told()
+            await comes(lambda: flow.sent > before)  # noqa: B023 - it is awaited here
+            answer()
+        await comes(lambda: told() or not feed.listeners)  # the browser has crashed
+        sent, drawn = len(wire.sent), flow.sent
+        for _ in range(50):
+            told()
+            await asyncio.sleep(0.002)
+        assert (len(wire.sent), flow.sent, feed.followed) == (sent, drawn, 1)
+        assert flow.in_flight == IN_FLIGHT
+        answer()  # it was but asleep
+        await comes(lambda: feed.listeners == 1)
+        before = flow.sent
+        told()
+        await comes(lambda: flow.sent > before)
+        assert feed.followed == 2
+        lab._loop.cancel()
+
+    asyncio.run(live())
