@@ -122,7 +122,7 @@ class WatchLab(W.VBox):  # type: ignore[misc]
         style = W.HTML(f"<style>{theme.CSS}{sketch.CSS}</style>")
         self.children = (style, self._status, self._picture, self._flow.widget)
         self._say(words)
-        self._draw()
+        self._picture.value = picture(self.series) if feed is not None else _HEAD
         self._news = asyncio.Event()
         if feed is not None and self._loop.runs:
             self._loop.spawn(self._watch(feed))
@@ -166,9 +166,8 @@ class WatchLab(W.VBox):  # type: ignore[misc]
 
 def picture(series: Series) -> str:
     """The page as HTML."""
-    head = '<div class="lrl-head"><h1>Latency Risk Lab</h1><p>{}</p></div>'
     if not series.frame:
-        return head.format("A run of this server, for as many as want to look.") + _EMPTY
+        return _HEAD + _EMPTY
     frame, at = series.frame, series.seconds
     lost = f" · {series.dropped} messages lost" if series.dropped else ""
     said = f"run {series.run_id} of this server, watched{lost}"
@@ -206,9 +205,14 @@ def picture(series: Series) -> str:
     ]
     grid = f'<div class="lrl-two">{"".join(charts)}</div>'
     tape = _tape(series)
-    return f"{head.format(escape(said))}{failure}{_tiles(series, frame)}{grid}{tape}"
+    return f"{_head(said)}{failure}{_tiles(series, frame)}{grid}{tape}"
 
 
+def _head(words: str) -> str:
+    return f'<div class="lrl-head"><h1>Latency Risk Lab</h1><p>{escape(words)}</p></div>'
+
+
+_HEAD = _head("A run of this server, for as many as want to look.")
 _EMPTY = """
 <div class="lrl-card lrl-empty"><h2>No run yet</h2>
 <p>As soon as one is started on this server it appears here, live. Nothing has to be pressed, or loaded again.</p>
@@ -268,13 +272,22 @@ def watch_lab(
     ----------
     url, token
         Of the server's interface; what `lablib serve` left in the environment unless given.
+
+    Raises
+    ------
+    ConfigError
+        `run_id` is no id. What is wrong with the address is said on the page.
     """
-    asked = parse_qs(os.environ.get("QUERY_STRING", "")).get("run", [None])[0]
-    chosen = run_id or asked
-    if chosen is not None and not (len(chosen) == 12 and set(chosen) <= set("0123456789abcdef")):
-        raise ConfigError(f"run: an id has 12 digits of 0-9 and a-f, got {chosen[:40]!r}")
+    given = None if run_id is None else _id(run_id)
     try:
-        feed = Feed(url, token, chosen)
+        asked = parse_qs(os.environ.get("QUERY_STRING", "")).get("run", [None])[0]
+        feed = Feed(url, token, given or (asked and _id(asked)))
     except ConfigError as error:
         return WatchLab(None, str(error))
     return WatchLab(feed)
+
+
+def _id(word: str) -> str:
+    if len(word) == 12 and set(word) <= set("0123456789abcdef"):
+        return word
+    raise ConfigError(f"run: an id has 12 digits of 0-9 and a-f, got {word[:40]!r}")

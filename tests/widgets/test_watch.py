@@ -9,7 +9,9 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from html import escape
 from itertools import pairwise
+from urllib.parse import urlencode
 
 import pytest
 from tornado.httpserver import HTTPServer
@@ -165,6 +167,16 @@ def test_a_feed_needs_a_servers_address(url, monkeypatch):
 def test_an_id_that_is_none_is_refused():
     with pytest.raises(ConfigError, match="an id has 12 digits"):
         watch_lab("../../x", url="http://127.0.0.1:1")
+
+
+@pytest.mark.parametrize("asked", ["xyz", "<b>00000000000", "0123456789AB"])
+def test_an_address_that_names_no_run_opens_a_page_that_says_so(asked, monkeypatch):
+    monkeypatch.setenv("QUERY_STRING", urlencode({"run": asked}))
+    lab = watch_lab(url="http://127.0.0.1:1")
+    assert "run: an id has 12 digits" in lab.children[1].value
+    assert escape(repr(asked)) in lab.children[1].value
+    assert "Latency Risk Lab" in lab.children[2].value
+    assert "appears here" not in lab.children[2].value  # nothing is waited for
 
 
 def test_a_feed_hands_on_messages_and_comes_back_when_the_connection_breaks(monkeypatch):
