@@ -20,9 +20,10 @@ from lablib.errors import ArchiveError, LabError
 from lablib.kernels import tables as t
 from lablib.widgets import PlayerLab, live_lab, replay_lab
 from lablib.widgets.panels import family
+from lablib.widgets.player.catalogue import MOST_SAMPLES, Catalogue
 from lablib.widgets.player.chart import PLACES
 from lablib.widgets.player.reel import EQUITY, GHOST, Reel
-from lablib.widgets.shelf import FOLDER, Shelf
+from lablib.widgets.shelf import FOLDER, Entry, Shelf
 
 CONFIG = lab.SimConfig.preset("stress").replace({"external.volatility_bps": 80})
 S = t.NS_PER_S
@@ -433,6 +434,20 @@ def test_a_record_too_long_for_a_page_is_told_before_it_is_read(folder, monkeypa
     ours = opened(monkeypatch, "record=steered")
     assert "a page shows 300 at most" in status(ours)
     ours.close()
+
+
+def test_the_newest_record_is_one_that_a_page_can_open():
+    class Listed:
+        def entries(self):
+            yield Entry("long", "complete", samples=MOST_SAMPLES + 1)
+            yield Entry("hurt", "damaged")
+            yield Entry("fits", "complete", samples=MOST_SAMPLES)
+            yield Entry("old", "complete", samples=5)
+
+    catalogue = Catalogue(Listed())
+    assert catalogue.newest == ""
+    catalogue.look()
+    assert catalogue.newest == "fits"
 
 
 @pytest.mark.parametrize("table", ["samples", "orders", "fills", "risk_events", "commands"])

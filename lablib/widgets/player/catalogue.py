@@ -31,8 +31,12 @@ class Catalogue:
 
     @property
     def newest(self) -> str:
-        """The newest record that can be opened; empty for none."""
-        names = (one.name for one in self.entries.values() if one.status != "damaged")
+        """The newest record that a page can open; empty for none."""
+        names = (
+            one.name
+            for one in self.entries.values()
+            if one.status != "damaged" and one.samples <= MOST_SAMPLES
+        )
         return next(names, "")
 
     def read(self, name: str) -> Reel:
