@@ -336,7 +336,7 @@ class LiveLab(W.VBox):  # type: ignore[misc]
                 getattr(self, name)()
         except LabError as error:
             self._complain(error)
-            if name == "seed" and self._helm is not None:
+            if name in ("seed", "preset") and self._helm is not None:
                 self._show_scenario()
 
     def _complain(self, error: LabError) -> None:

@@ -15,7 +15,7 @@ from lablib.config import SimConfig
 from lablib.engine import Simulation
 from lablib.errors import LabError
 from lablib.presets import SCENARIOS
-from lablib.widgets import LiveLab, live, live_lab
+from lablib.widgets import LiveLab, live, live_lab, shelf
 from lablib.widgets.panels import family
 from lablib.widgets.view import EXTERNAL
 
@@ -110,6 +110,21 @@ def test_a_setting_that_waits_says_so_until_the_reset(lab):
     lab.reset()
     assert lab.session.config.external.interval_ms == 20
     assert dial.box.children[1].value == ""
+
+
+def test_a_preset_that_is_refused_does_not_stay_chosen(lab, monkeypatch, tmp_path):
+    monkeypatch.setenv(shelf.FOLDER, str(tmp_path))
+    lab._act("record", None)
+    lab._act("step", None)
+    monkeypatch.setattr(
+        shelf, "ROOM_BYTES", 0
+    )  # a choice begins another record, and there is no room
+    lab.controls.preset.value = "cloud"
+    assert "bad" in status(lab)
+    assert lab.session.config == SimConfig.preset("classroom")
+    assert lab.controls.preset.value == "classroom"
+    lab.controls.preset.value = "cloud"  # asked for again it is heard again
+    assert lab.controls.preset.value == "classroom"
 
 
 @pytest.mark.parametrize("preset", SCENARIOS)
