@@ -95,8 +95,13 @@ class Dial:
             step = 10.0 ** -max(_decimals(at), _decimals(low))
         return low, high, step
 
-    def settle(self, text: str) -> None:
-        """Show as many digits as the value has, and write the line under the slider; none hides it."""
+    def settle(self, text: str, *, waits: bool = False) -> None:
+        """Show as many digits as the value has, and write the line under the slider; none hides it.
+
+        A slider that `waits` for a reset is marked: its label is orange.
+        """
+        if ("lrl-staged" in self.slider._dom_classes) != waits:
+            (self.slider.add_class if waits else self.slider.remove_class)("lrl-staged")
         assign(self.slider, readout_format=f".{min(4, _decimals(self.slider.value))}f")
         assign(self._note, value=f'<div class="lrl-note">{text}</div>' if text else "")
         assign(self._note.layout, display="" if text else "none")

@@ -244,7 +244,8 @@ class LiveLab(W.VBox):  # type: ignore[misc]
             if outcome.what == helm.REFUSED:
                 self.controls.put_back(outcome.path, outcome.value)
             elif dial is not None:
-                dial.settle(helm.WAITS if outcome.what == helm.WAITS else law(outcome.value))
+                waits = outcome.what == helm.WAITS
+                dial.settle(helm.WAITS if waits else law(outcome.value), waits=waits)
         if outcomes:
             bad = any(outcome.what == helm.REFUSED for outcome in outcomes)
             dials = (self.controls.dials.get(outcome.path) for outcome in outcomes)

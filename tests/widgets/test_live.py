@@ -112,6 +112,19 @@ def test_a_setting_that_waits_says_so_until_the_reset(lab):
     assert dial.box.children[1].value == ""
 
 
+def test_a_slider_that_waits_is_marked_until_the_reset(lab):
+    lab.step(2)
+    waiting, live_one = (
+        lab.controls.dials[path] for path in ("external.interval_ms", "strategy.threshold")
+    )
+    waiting.slider.value = 20.0
+    live_one.slider.value = 45.0
+    assert "lrl-staged" in waiting.slider._dom_classes
+    assert "lrl-staged" not in live_one.slider._dom_classes
+    lab.reset()
+    assert "lrl-staged" not in waiting.slider._dom_classes
+
+
 def test_a_preset_that_is_refused_does_not_stay_chosen(lab, monkeypatch, tmp_path):
     monkeypatch.setenv(shelf.FOLDER, str(tmp_path))
     lab._act("record", None)
