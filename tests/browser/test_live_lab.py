@@ -60,6 +60,17 @@ def test_a_setting_the_run_is_built_on_says_that_it_waits_and_comes_with_the_res
     page.tab.locator(".lrl-more .jupyter-widget-Collapse-header").first.click()
 
 
+def test_every_slider_has_a_name_that_says_what_it_moves(page):
+    nameless = ".widget-slider [role=slider]:not([aria-label])"
+    page.tab.wait_for_function(f"!document.querySelector('{nameless}')")
+    assert page.handle("latency.order_entry_ms").get_attribute("aria-label") == "Order entry, ms"
+    names = page.tab.locator(".widget-slider [role=slider]").evaluate_all(
+        "all => all.map(one => one.getAttribute('aria-label'))"
+    )
+    assert len(names) > 20
+    assert "" not in names
+
+
 def test_a_halt_by_hand_shows_a_banner_with_its_reason_and_can_be_released(page):
     page.play()
     page.press("halt")
