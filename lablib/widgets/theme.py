@@ -70,8 +70,8 @@ CSS = f"""
 .lrl-head .lrl-flow {{ margin-left: auto; color: {MUTED}; font-size: 12px; white-space: nowrap; }}
 
 .lrl-kpis {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(118px, 1fr)); gap: 1px;
-  background: {LINE}; border: 1px solid {LINE}; border-radius: 8px; overflow: hidden; }}
-.lrl-kpi {{ background: #fff; padding: 8px 12px 7px; min-width: 0; }}
+  background: #fff; border: 1px solid {LINE}; border-radius: 8px; overflow: hidden; }}
+.lrl-kpi {{ background: #fff; padding: 8px 12px 7px; min-width: 0; box-shadow: 0 0 0 1px {LINE}; }}
 .lrl-kpi span {{ display: block; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }}
 .lrl-kpi .k {{ color: {MUTED}; font-size: 11px; }}
 .lrl-kpi .v {{ font-size: 17px; font-weight: 600; letter-spacing: -0.01em; line-height: 1.3; }}
@@ -85,6 +85,7 @@ CSS = f"""
 
 .lrl-body {{ display: grid !important; grid-template-columns: 284px minmax(0, 1fr); gap: 10px;
   overflow: visible; }}
+@media (max-width: 760px) {{ .lrl-body {{ grid-template-columns: minmax(0, 1fr); }} }}
 .lrl-card, .lrl-panel {{ background: #fff; border: 1px solid {LINE}; border-radius: 8px; overflow: visible; }}
 .lrl-card {{ padding: 12px 12px 8px; gap: 5px; }}
 .lrl-card h2 {{ font-size: 12.5px; font-weight: 650; margin: 5px 0 0; color: {INK}; }}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from browser.page import CHARTS, PATIENCE_S, Page
+from browser.page import CHARTS, PATIENCE_S, SIZE, Page
 
 pytestmark = [pytest.mark.browser, pytest.mark.compiled]
 
@@ -69,6 +69,15 @@ def test_every_slider_has_a_name_that_says_what_it_moves(page):
     )
     assert len(names) > 20
     assert "" not in names
+
+
+@pytest.mark.parametrize("width", [400, 600, 900, 1_400])
+def test_charts_have_room_at_every_width(page, width):
+    page.tab.set_viewport_size({"width": width, "height": 900})
+    wide = "document.querySelector('.lrl-price').getBoundingClientRect().width"
+    page.tab.wait_for_function(f"{wide} > 260")
+    assert page.tab.evaluate("document.documentElement.scrollWidth") <= width
+    page.tab.set_viewport_size({"width": SIZE[0], "height": SIZE[1]})
 
 
 def test_a_halt_by_hand_shows_a_banner_with_its_reason_and_can_be_released(page):
