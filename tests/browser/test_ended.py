@@ -47,16 +47,6 @@ def visit(browser, room: Server, over: Line | None = None) -> Page:
     return page
 
 
-def test_a_page_at_rest_asks_after_its_kernel_and_says_nothing_while_it_lives(browser, room):
-    page = visit(browser, room)
-    with page.tab.expect_response(lambda answer: "/api/kernels/" in answer.url) as asked:
-        pass
-    assert asked.value.status == 200
-    assert page.tab.locator("#ended").count() == 0
-    assert page.errors == []
-    page.close()
-
-
 def test_a_page_whose_kernel_was_taken_away_says_so_and_can_be_loaded_again(browser, room):
     page = visit(browser, room)
     ask(room, f"api/kernels/{page.tab.evaluate(KERNEL)}", "DELETE")
@@ -75,16 +65,6 @@ def test_a_page_whose_kernel_died_says_so_though_another_takes_its_place(browser
     page = visit(browser, room)
     (kernel,) = (one for one in room.kernels() if one.pid not in others)
     kernel.kill()
-    page.shows(OVER, "This page has ended")
-    page.close()
-
-
-def test_a_page_of_a_server_begun_anew_which_knows_nobody_says_that_it_has_ended(browser, room):
-    page = visit(browser, room)
-    page.tab.route("**/api/kernels/*", lambda route: route.fulfill(status=503))
-    page.shows("#ended", "Trying again")  # it is still starting
-    assert page.tab.locator(OVER).count() == 0
-    page.tab.route("**/api/kernels/*", lambda route: route.fulfill(status=403))
     page.shows(OVER, "This page has ended")
     page.close()
 
