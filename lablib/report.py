@@ -136,7 +136,7 @@ def recording(report: Mapping[str, Any]) -> str:
 def _halt(summary: Mapping[str, Any]) -> str:
     if not summary["halts"]:
         return "the kill switch stayed open"
-    times = "once" if summary["halts"] == 1 else f"{summary['halts']:,} times"
+    times = _times(summary["halts"])
     beyond = ""
     if summary["overshoot"]:
         beyond = f"; at worst {summary['overshoot']:,.2f} beyond the cap on the day's loss"
@@ -146,6 +146,10 @@ def _halt(summary: Mapping[str, Any]) -> str:
         f"the kill switch latched {times}, last at {_span(summary['halted_at_s'])}:"
         f" {summary['halt_reason']}{beyond}"
     )
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
 
 
 def latency_cost(rows: Iterable[Mapping[str, Any]]) -> str:
@@ -162,7 +166,7 @@ def latency_cost(rows: Iterable[Mapping[str, Any]]) -> str:
         each = f"{row['pnl'] / row['fills']:+,.3f}" if row["fills"] else "none"
         lines.append(
             f"    {row['order_entry_ms']:>8g} ms {row['fills']:>9,} {row['pnl']:>+13,.2f} {each:>13}"
-            + (f"  halted {row['halts']:,} times" if row.get("halts") else "")
+            + (f"  halted {_times(row['halts'])}" if row.get("halts") else "")
         )
     return "\n".join(lines)
 
