@@ -47,11 +47,12 @@ from lablib.server.doors import (
     shut_doors,
 )
 from lablib.server.handlers import default_handlers
-from lablib.server.models import StartRun, config_of
+from lablib.server.models import BODY_LIMIT, StartRun, config_of
 from lablib.server.roles import TwoTokens
 from lablib.server.service import SETTING, LabService, loader
 
 PORT = 8866
+BODY_S = 10.0  # a request's body is here by then, or the connection is cut
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -136,7 +137,8 @@ class LabVoila(Voila):
     def listen(self) -> None:
         """Take a port, say where the lab is, open a browser if wanted."""
         sockets = self._bind()
-        HTTPServer(self.app).add_sockets(sockets)
+        entrance = HTTPServer(self.app, max_body_size=BODY_LIMIT, body_timeout=BODY_S)
+        entrance.add_sockets(sockets)
         self.port = sockets[0].getsockname()[1]
         name = "127.0.0.1" if self.ip in ("0.0.0.0", "::", "localhost") else self.ip
         self.service.tell_kernels(self._url_at(name))
