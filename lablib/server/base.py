@@ -102,7 +102,8 @@ class Handler(Lab, APIHandler):
 
     async def prepare(self, **options: Any) -> None:
         """Look at user and size before anything is read."""
-        self.request.connection.set_max_body_size(_LONGEST_READ)
+        connection: Any = self.request.connection
+        connection.set_max_body_size(_LONGEST_READ)
         self.admit_viewer()
         await super().prepare()
         self.refuse_strangers()

@@ -22,6 +22,7 @@ from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import url_path_join
 from traitlets.config import Config
 from voila.static_file_handler import AllowListFileHandler, TemplateStaticFileHandler
+from voila.tornado.handler import TornadoVoilaHandler
 from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 
 HOME = "live.ipynb"
@@ -121,6 +122,37 @@ def climbs(path: str) -> bool:
     plain = unquote(unquote(path))
     odd = "\\" in plain or "//" in plain or any(ord(sign) < 32 for sign in plain)
     return odd or ".." in plain.split("/")
+
+
+class RoomyPages(TornadoVoilaHandler):
+    """Voilà's dashboards, a kernel each, as many as there is room for."""
+
+    opening = 0  # visits whose kernel is not listed yet
+
+    @tornado.web.authenticated
+    async def get(self, path: str | None = None) -> None:
+        """Open a page."""
+        most = self.settings["lablib_pages"]
+        if len(self.kernel_manager) + RoomyPages.opening < most:
+            await super().get(path)
+            return
+        self.set_status(429)
+        self.set_header("Retry-After", "60")
+        template = self.settings["voila_jinja2_env"].get_template("notice.html")
+        words = f"This server has room for {most} open pages, and all are taken."
+        self.finish(template.render(base_url=self.base_url, head="No page is free", words=words))
+
+    async def get_generator(self, path: str | None = None) -> Any:
+        """The page, part by part: before the first one its kernel is made."""
+        RoomyPages.opening += 1
+        is_opening = True
+        try:
+            async for part in super().get_generator(path):
+                RoomyPages.opening -= is_opening
+                is_opening = False
+                yield part
+        finally:
+            RoomyPages.opening -= is_opening
 
 
 class PrivateTemplates(TemplateStaticFileHandler):

@@ -36,6 +36,9 @@ class LabService(Configurable):
         8_192, min=1, help="What all records may take (MB); beyond it the oldest ended go."
     ).tag(config=True)
     max_viewers = Int(200, min=1, help="WebSockets that may be open at once.").tag(config=True)
+    max_pages = Int(
+        200, min=1, help="Dashboards that `lablib serve` has open at once, a kernel each."
+    ).tag(config=True)
     viewer_token = Unicode(help="Token that reads and changes nothing; random unless given.").tag(
         config=True
     )
