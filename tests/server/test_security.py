@@ -18,7 +18,8 @@ import re
 import socket
 import time
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from http.cookies import SimpleCookie
 from pathlib import Path
 
@@ -473,6 +474,13 @@ def sent_until_cut_off(caller: socket.socket, part: bytes, most: int = 64 << 20)
     return sent
 
 
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    """What is entered here is left at the test's end."""
+    with ExitStack() as left_at_the_end:
+        yield left_at_the_end
+
+
 TYPED = "Content-Type: application/x-www-form-urlencoded"
 CHUNK = b"10000\r\n" + b"a" * 0x10000 + b"\r\n"
 SLACK = 24 << 20  # what the systems at both ends take before anybody reads
@@ -500,6 +508,35 @@ def test_6_a_body_that_does_not_come_is_not_waited_for(voila_shell):
     for caller in callers:
         with caller, suppress(ConnectionResetError):
             assert caller.recv(1) == b""  # cut off
+
+
+def test_6_readers_of_a_replay_that_never_read_hold_little_and_are_cut_off(shell, stack):
+    """Four are served at once whatever they do, and a reader that stalls keeps nobody out for long."""
+    run = shell.start(seed=9, speed="max", until="2000d")
+    shell.end(run)  # its quota is full
+    whole = shell.api(f"runs/{run}/replay.csv").raw
+    assert len(whole) > 24 << 20
+    before = shell.process.memory_info().rss
+    ask = (
+        f"GET {API}/runs/{run}/replay.csv HTTP/1.1\r\nHost: 127.0.0.1:{shell.port}\r\n"
+        f"Authorization: token {VIEWER}\r\n\r\n"
+    )
+    stalled = [stack.enter_context(socket.socket()) for _ in range(8)]
+    for caller in stalled:
+        caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        caller.connect(("127.0.0.1", shell.port))
+        caller.sendall(ask.encode())
+    statuses = sorted(caller.recv(12)[-3:] for caller in stalled)
+    assert statuses == [b"200"] * 4 + [b"429"] * 4
+    refused = shell.api(f"runs/{run}/replay.csv")
+    assert (refused.status, "room for 4" in refused.message) == (429, True)
+    time.sleep(2)
+    assert shell.process.memory_info().rss - before < 48 << 20
+    deadline = time.monotonic() + 60
+    while (reply := shell.api(f"runs/{run}/replay.csv")).status == 429:
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    assert reply.raw == whole
 
 
 def test_6_limits_are_told(shell):
