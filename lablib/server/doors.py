@@ -18,6 +18,8 @@ import tornado.httputil
 import tornado.web
 import zmq
 from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_server.auth.decorator import allow_unauthenticated
+from jupyter_server.auth.login import LoginFormHandler
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import url_path_join
 from traitlets.config import Config
@@ -58,6 +60,26 @@ def shut_doors() -> Config:
     config.MappingKernelManager.cull_interval = 10
     config.MappingKernelManager.cull_connected = False
     return config
+
+
+class Login(LoginFormHandler):
+    """One field, on a page of ours: Jupyter's own speaks of commands and passwords that are not here."""
+
+    def get_template(self, name: str) -> Any:
+        """Ours."""
+        return self.settings["voila_jinja2_env"].get_template(name)
+
+
+class Logout(JupyterHandler):
+    """The way out; Jupyter's own page needs files that Voilà does not have."""
+
+    @allow_unauthenticated
+    def get(self) -> None:
+        """Forget who it was, and say so."""
+        self.identity_provider.clear_login_cookie(self)
+        template = self.settings["voila_jinja2_env"].get_template("notice.html")
+        told = {"head": "Logged out", "words": "This browser has forgotten the token."}
+        self.finish(template.render(base_url=self.base_url, to="login", on="Log in again", **told))
 
 
 class Home(JupyterHandler):

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from traitlets import Dict, Int, Unicode, default, validate
@@ -140,3 +141,19 @@ def loader(name: str, files: Any) -> Callable[[], Market]:
         return load_pair(leader, follower)
 
     return load
+
+
+def usable(folder: str) -> None:
+    """Make a folder for records, or find that it can be written to.
+
+    Raises
+    ------
+    ConfigError
+        It cannot.
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigError(f"records: {folder!r}: {error.strerror}") from None

@@ -22,6 +22,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import tornado.ioloop
+from jupyter_server.auth.logout import LogoutHandler
 from jupyter_server.log import log_request
 from jupyter_server.utils import url_path_join
 from tornado.netutil import bind_sockets
@@ -32,6 +33,7 @@ from voila.tornado.contentshandler import VoilaContentsHandler
 from voila.tornado.handler import TornadoVoilaHandler
 from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 from voila.tornado.treehandler import TornadoVoilaTreeHandler
+from voila.voila_identity_provider import VoilaLoginHandler
 
 from lablib.errors import ConfigError
 from lablib.server import warm
@@ -41,6 +43,8 @@ from lablib.server.doors import (
     CarefulSocket,
     GuardedApplication,
     Home,
+    Login,
+    Logout,
     PrivateFiles,
     PrivateTemplates,
     RoomyPages,
@@ -51,7 +55,7 @@ from lablib.server.entrance import Entrance, most_files, room_for
 from lablib.server.handlers import default_handlers
 from lablib.server.models import StartRun, config_of
 from lablib.server.roles import TwoTokens
-from lablib.server.service import SETTING, LabService, loader
+from lablib.server.service import SETTING, LabService, loader, usable
 
 PORT = 8866
 TEMPLATES = Path(__file__).parent / "templates"
@@ -112,6 +116,8 @@ class LabVoila(Voila):
             TemplateStaticFileHandler: PrivateTemplates,
             VoilaKernelWebsocketHandler: CarefulSocket,
             TornadoVoilaHandler: RoomyPages,
+            VoilaLoginHandler: Login,
+            LogoutHandler: Logout,
         }
         gone = (TornadoVoilaTreeHandler, VoilaContentsHandler)
         kept = [
@@ -237,6 +243,8 @@ def serve(
         loader(name, files)  # says what is wrong before anything is compiled
     if run is not None:
         config_of(run.config)
+    if records := room.get("records"):
+        usable(str(records))
     _share_checkout()
     # Before Voilà takes over SIGTERM: it needs a loop to answer it.
     warm.wait(warm.compiling())
