@@ -31,7 +31,8 @@ def parse_duration(text: str | int | float) -> int:
     (50000000, 5400000000000, 2000000000)
     """
     if isinstance(text, int | float) and not isinstance(text, bool):
-        seconds, factor = float(text), 1.0
+        # An integer may have more digits than a float can say.
+        seconds, factor = (float(text), 1.0) if abs(text) < t.FAR else (math.inf, 1.0)
     else:
         body = str(text).strip().lower().replace(" ", "")
         number = body.rstrip("abcdefghijklmnopqrstuvwxyz")

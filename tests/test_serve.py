@@ -167,6 +167,46 @@ def test_a_run_that_cannot_be_started_is_refused_before_anything_is_served(body,
     assert words in capsys.readouterr().err
 
 
+def test_the_login_is_one_field_on_a_page_of_ours(server):
+    login = server.ask("/login?next=%2Fvoila%2Frender%2Flive.ipynb")
+    assert login.status == 200
+    assert "<title>Log in – Latency Risk Lab</title>" in login.text
+    assert re.findall(r'<input type="(?!hidden)[^>]*name="(\w+)"', login.text) == ["password"]
+    assert "Jupyter" not in login.text
+    assert not re.search(r'(?:src|href)="(?!data:|/)', login.text)
+    jar = "; ".join(login.headers.get_all("Set-Cookie", [])).split(";")[0]
+    xsrf = jar.partition("=")[2].strip('"')
+    statuses = []
+    for typed in ("guess", "", TOKEN):
+        body = urlencode({"_xsrf": xsrf, "password": typed}).encode()
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=90)
+        kind = {"Cookie": jar, "Content-Type": "application/x-www-form-urlencoded"}
+        connection.request("POST", f"/login?next={PAGE}", body, kind)
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        connection.close()
+        statuses.append((answer.status, answer.headers["Location"], "not a token" in text))
+    assert statuses == [(401, None, True)] * 2 + [(302, PAGE, False)]
+
+
+def test_logging_out_forgets_who_it_was_and_says_so(server):
+    entered = server.ask(f"/?token={TOKEN}")
+    jar = SimpleCookie("; ".join(entered.headers.get_all("Set-Cookie", [])))
+    (login,) = [name for name in jar if name.startswith("username")]
+    for cookie in ("", f'{login}="{jar[login].value}"'):
+        reply = server.ask("/logout", Cookie=cookie)
+        assert (reply.status, "Logged out" in reply.text) == (200, True)
+        assert 'href="/login"' in reply.text
+        assert any(one.startswith(f'{login}="";') for one in reply.headers.get_all("Set-Cookie"))
+
+
+def test_a_folder_for_records_that_cannot_be_written_is_refused_at_the_start(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    for folder in ("/proc/nope", str(tmp_path / "file"), str(tmp_path / "file" / "below")):
+        assert main(["serve", "--no-browser", "--records", folder]) == 2
+        assert f"records: {folder!r}: " in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("path", ["/", PAGE, "/voila/static/voila.js", "/login"])
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8866", "127.0.0.1.evil.example"])
 def test_a_foreign_host_name_is_refused_even_with_the_token(server, path, host):

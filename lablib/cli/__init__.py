@@ -187,6 +187,7 @@ def parser() -> argparse.ArgumentParser:
     )
     lab.add_argument("--max-runs", type=count, metavar="N", help="runs at once (4)")
     lab.add_argument("--max-viewers", type=count, metavar="N", help="WebSockets at once (200)")
+    lab.add_argument("--max-pages", type=count, metavar="N", help="dashboards open at once (200)")
     lab.add_argument("--no-browser", action="store_true", help="do not open a browser")
 
     listing = add(

@@ -14,7 +14,7 @@ def serve(options: argparse.Namespace) -> int:
     from lablib.server import voila_app
     from lablib.server.models import StartRun, parse
 
-    names = ("records", "records_quota_mb", "max_runs", "max_viewers", "upload_mb")
+    names = ("records", "records_quota_mb", "max_runs", "max_viewers", "max_pages", "upload_mb")
     room = {name: getattr(options, name) for name in names}
     markets: dict[str, list[str]] = {}
     for name, files in options.market:

@@ -24,7 +24,7 @@ def explain(error: ValidationError) -> str:
         if fault["type"] == "extra_forbidden":
             lines.append(f"{path}: no such field (value {fault['input']!r})")
         elif fault["type"] == "truth":
-            lines.append(f"{path}.{fault['msg']}")
+            lines.append(".".join([*parts, fault["msg"]]))
         elif fault["type"] == "missing":
             lines.append(f"{path}: required")
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -31,28 +32,40 @@ def message(table: str, rows: np.ndarray) -> bytes:
     return bytes(batch.serialize())
 
 
-def rows(table: str, data: bytes | memoryview, count: int) -> np.ndarray:
-    """The first `count` rows of a table's stream.
+def blocks(table: str, source: Any, count: int) -> Iterator[np.ndarray]:
+    """The first `count` rows of a table's stream, batch by batch: no more than one is held.
+
+    `source` holds bytes or is a file open for reading.
 
     Raises
     ------
     ArchiveError
         The stream is another table's, or has fewer rows.
     """
-    result = np.empty(count, TABLES[table])
     done = 0
     try:
-        reader = pa.ipc.open_stream(pa.py_buffer(data))
+        reader = pa.ipc.open_stream(source)
         if reader.schema != SCHEMAS[table]:
             raise ArchiveError(f"{table}: has other columns than a table of this version")
         while done < count:
             batch = reader.read_next_batch()
             take = min(batch.num_rows, count - done)
+            block = np.empty(take, TABLES[table])
             for k, name in enumerate(SCHEMAS[table].names):
-                result[name][done : done + take] = batch.column(k).to_numpy()[:take]
+                block[name] = batch.column(k).to_numpy()[:take]
             done += take
+            yield block
     except StopIteration:
         raise ArchiveError(f"{table}: has {done} rows, its journal counts {count}") from None
     except pa.ArrowInvalid as error:
         raise ArchiveError(f"{table}: no Arrow stream: {error}") from None
+
+
+def rows(table: str, data: bytes | memoryview, count: int) -> np.ndarray:
+    """The first `count` rows of a table's stream at once; raises as `blocks` does."""
+    result = np.empty(count, TABLES[table])
+    done = 0
+    for block in blocks(table, pa.py_buffer(data), count):
+        result[done : done + block.size] = block
+        done += block.size
     return result

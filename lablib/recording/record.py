@@ -5,11 +5,12 @@ from __future__ import annotations
 import fcntl
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -93,6 +94,25 @@ class Record:
             return columns.rows(
                 name, _bytes(path, self.marks["bytes"][name]), self.marks["rows"][name]
             )
+        except ArchiveError as error:
+            raise ArchiveError(f"{path}: {error}. {REMEDY}") from None
+
+    def blocks(self, name: str, most: int) -> Iterator[np.ndarray]:
+        """The rows of a table, `most` at a time: for tables larger than one wants to hold.
+
+        Raises
+        ------
+        ArchiveError
+            As `table`.
+        """
+        path = self.path / stream(name)
+        try:
+            with path.open("rb") as file:
+                for block in columns.blocks(name, file, self.marks["rows"][name]):
+                    for first in range(0, block.size, most):
+                        yield block[first : first + most]
+        except OSError as error:
+            raise ArchiveError(f"{path}: {error.strerror}. {REMEDY}") from None
         except ArchiveError as error:
             raise ArchiveError(f"{path}: {error}. {REMEDY}") from None
 
@@ -262,30 +282,38 @@ def open_record(path: str | Path) -> Record:
 
 
 def _check_streams(folder: Path, lines: list[dict[str, Any]]) -> None:
-    """Every byte the journal speaks of is there and as it was written."""
+    """Every byte the journal speaks of is there and as it was written; a flush is held at a time."""
     for name in TABLES:
         path = folder / stream(name)
-        data = _bytes(path, lines[-1]["bytes"][name])
-        if data[: lines[0]["bytes"][name]] != columns.head(name):
-            raise ArchiveError(f"{path}: does not begin as the table of this version does")
-        for before, after in pairwise(lines):
-            start, end = before["bytes"][name], after["bytes"][name]
-            if end > start and zlib.crc32(data[start:end]) != after["crc32"][name]:
-                raise ArchiveError(
-                    f"{path}: bytes {start:,} to {end:,} are not what was written. {REMEDY}"
-                )
+        with _opened(path, lines[-1]["bytes"][name]) as file:
+            if file.read(lines[0]["bytes"][name]) != columns.head(name):
+                raise ArchiveError(f"{path}: does not begin as the table of this version does")
+            for before, after in pairwise(lines):
+                start, end = before["bytes"][name], after["bytes"][name]
+                if end > start and zlib.crc32(file.read(end - start)) != after["crc32"][name]:
+                    raise ArchiveError(
+                        f"{path}: bytes {start:,} to {end:,} are not what was written. {REMEDY}"
+                    )
 
 
-def _bytes(path: Path, count: int) -> memoryview:
+def _bytes(path: Path, count: int) -> bytes:
+    with _opened(path, count) as file:
+        return file.read(count)
+
+
+@contextmanager
+def _opened(path: Path, count: int) -> Iterator[BinaryIO]:
+    """A file in which so many bytes are to be there."""
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            there = os.fstat(file.fileno()).st_size
+            if there < count:
+                raise ArchiveError(
+                    f"{path}: has {there:,} bytes, its journal counts {count:,}. {REMEDY}"
+                )
+            yield file
     except OSError as error:
         raise ArchiveError(f"{path}: {error.strerror}. {REMEDY}") from None
-    if len(data) < count:
-        raise ArchiveError(
-            f"{path}: has {len(data):,} bytes, its journal counts {count:,}. {REMEDY}"
-        )
-    return memoryview(data)[:count]
 
 
 def is_being_written(folder: Path) -> bool:

@@ -17,8 +17,8 @@ VERBS = ("pause", "resume", "step", "stop", "halt", "release")
 def act(session: Session, verb: str) -> None:
     """Do one of `VERBS`."""
     getattr(session, verb)()
-    if verb in ("halt", "release") and session.state in ("running", "halted"):
-        session.look()  # so that whoever asked sees what came of it
+    if verb in ("halt", "release"):
+        session.look()  # so that whoever asked sees what came of it, also where nothing moves
 
 
 def change(session: Session, changes: Mapping[str, Any]) -> None:

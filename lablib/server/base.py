@@ -25,6 +25,9 @@ STATUS: tuple[tuple[type[LabError], int], ...] = (
     (LabError, 409),
 )
 _LONGEST_MESSAGE = 1_000
+_LONGEST_READ = (
+    16 * BODY_LIMIT
+)  # and dropped: whoever sends too much is told so, where he ends soon
 
 
 class Lab:
@@ -99,6 +102,8 @@ class Handler(Lab, APIHandler):
 
     async def prepare(self, **options: Any) -> None:
         """Look at user and size before anything is read."""
+        connection: Any = self.request.connection
+        connection.set_max_body_size(_LONGEST_READ)
         self.admit_viewer()
         await super().prepare()
         self.refuse_strangers()

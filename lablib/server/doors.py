@@ -18,10 +18,13 @@ import tornado.httputil
 import tornado.web
 import zmq
 from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_server.auth.decorator import allow_unauthenticated
+from jupyter_server.auth.login import LoginFormHandler
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import url_path_join
 from traitlets.config import Config
 from voila.static_file_handler import AllowListFileHandler, TemplateStaticFileHandler
+from voila.tornado.handler import TornadoVoilaHandler
 from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 
 HOME = "live.ipynb"
@@ -57,6 +60,26 @@ def shut_doors() -> Config:
     config.MappingKernelManager.cull_interval = 10
     config.MappingKernelManager.cull_connected = False
     return config
+
+
+class Login(LoginFormHandler):
+    """One field, on a page of ours: Jupyter's own speaks of commands and passwords that are not here."""
+
+    def get_template(self, name: str) -> Any:
+        """Ours."""
+        return self.settings["voila_jinja2_env"].get_template(name)
+
+
+class Logout(JupyterHandler):
+    """The way out; Jupyter's own page needs files that Voilà does not have."""
+
+    @allow_unauthenticated
+    def get(self) -> None:
+        """Forget who it was, and say so."""
+        self.identity_provider.clear_login_cookie(self)
+        template = self.settings["voila_jinja2_env"].get_template("notice.html")
+        told = {"head": "Logged out", "words": "This browser has forgotten the token."}
+        self.finish(template.render(base_url=self.base_url, to="login", on="Log in again", **told))
 
 
 class Home(JupyterHandler):
@@ -121,6 +144,37 @@ def climbs(path: str) -> bool:
     plain = unquote(unquote(path))
     odd = "\\" in plain or "//" in plain or any(ord(sign) < 32 for sign in plain)
     return odd or ".." in plain.split("/")
+
+
+class RoomyPages(TornadoVoilaHandler):
+    """Voilà's dashboards, a kernel each, as many as there is room for."""
+
+    opening = 0  # visits whose kernel is not listed yet
+
+    @tornado.web.authenticated
+    async def get(self, path: str | None = None) -> None:
+        """Open a page."""
+        most = self.settings["lablib_pages"]
+        if len(self.kernel_manager) + RoomyPages.opening < most:
+            await super().get(path)
+            return
+        self.set_status(429)
+        self.set_header("Retry-After", "60")
+        template = self.settings["voila_jinja2_env"].get_template("notice.html")
+        words = f"This server has room for {most} open pages, and all are taken."
+        self.finish(template.render(base_url=self.base_url, head="No page is free", words=words))
+
+    async def get_generator(self, path: str | None = None) -> Any:
+        """The page, part by part: before the first one its kernel is made."""
+        RoomyPages.opening += 1
+        is_opening = True
+        try:
+            async for part in super().get_generator(path):
+                RoomyPages.opening -= is_opening
+                is_opening = False
+                yield part
+        finally:
+            RoomyPages.opening -= is_opening
 
 
 class PrivateTemplates(TemplateStaticFileHandler):

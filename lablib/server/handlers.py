@@ -9,16 +9,19 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import closing, suppress
 from functools import cache
+from typing import Any
 
+import numpy as np
 from jupyter_server.auth.decorator import allow_unauthenticated, authorized
 from jupyter_server.base.handlers import JupyterHandler
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError
 
 from lablib import __version__
+from lablib.engine import TABLES
 from lablib.errors import ConfigError, LabError
 from lablib.recording.record import open_record
 from lablib.run import REPLAY_COLUMNS, write_replay
@@ -26,7 +29,7 @@ from lablib.server import gauges, news
 from lablib.server.acts import VERBS
 from lablib.server.base import Handler
 from lablib.server.channel import Channel
-from lablib.server.fanout import CHANNELS
+from lablib.server.fanout import CHANNELS, STALLED_S
 from lablib.server.live_run import LiveRun
 from lablib.server.models import ResetRun, StartRun, parse, read_object
 from lablib.server.openapi import document
@@ -128,8 +131,15 @@ class Replay(Handler):
 
     @authorized
     async def get(self, run_id: str) -> None:
-        """Stream it."""
+        """Stream it to so many at once; who does not read is cut off, as viewers are.
+
+        What is held for a reader is one block, whatever the record's size.
+        """
         run = self.service.manager[run_id]
+        with self.service.download():
+            await self._send(run)
+
+    async def _send(self, run: LiveRun) -> None:
         self.set_header("Content-Disposition", f'attachment; filename="{run.id}.csv"')
         self.set_header("Content-Type", "text/csv; charset=utf-8")
         if not run.runner.ended:  # up to now, and not up to the last flush
@@ -137,20 +147,27 @@ class Replay(Handler):
                 await asyncio.wrap_future(run.runner.ask(lambda session: session.flush()))
         loop = asyncio.get_running_loop()
         parts = _csv(run)
-        with suppress(StreamClosedError):  # the reader has left
+        connection: Any = self.request.connection
+        with suppress(StreamClosedError), closing(parts):  # the reader has left
             while (part := await loop.run_in_executor(None, next, parts, None)) is not None:
                 self.write(part)
-                await self.flush()
+                try:
+                    await asyncio.wait_for(self.flush(), STALLED_S)
+                except TimeoutError:
+                    connection.stream.close()
+                    return
         self.finish(set_content_type="text/csv; charset=utf-8")
 
 
-def _csv(run: LiveRun) -> Iterator[str]:
-    samples = open_record(run.record).table("samples")
+def _csv(run: LiveRun) -> Generator[str]:
     head = len(",".join(REPLAY_COLUMNS)) + 1
-    for first in range(0, max(1, samples.size), _CSV_ROWS):
+    page = io.StringIO()
+    write_replay(page, np.empty(0, TABLES["samples"]))
+    yield page.getvalue()
+    for rows in open_record(run.record).blocks("samples", _CSV_ROWS):
         page = io.StringIO()
-        write_replay(page, samples[first : first + _CSV_ROWS])
-        yield page.getvalue()[head if first else 0 :]
+        write_replay(page, rows)
+        yield page.getvalue()[head:]
 
 
 # ------------------------------------------------------------------------- of the newest run

@@ -173,7 +173,7 @@ class Manager:
                 speed=asked.speed,
                 market=asked.market,
             )
-            run.begin(self._runner(run, config, market, start=asked.start))
+            run.begin(self._runner(run, run.seed, config, market, start=asked.start))
             with self._lock:
                 self._runs[run.id] = run
                 self._next = None
@@ -193,16 +193,21 @@ class Manager:
         """Have a run begin again, as created; one that has ended gets a new thread, and None is returned."""
         run = self[run_id]
         config = None if asked.config is None else config_of(asked.config)
-        if asked.seed is not None:
-            run.seed = asked.seed
         if not run.runner.ended:
-            return run.runner.ask(lambda session: session.reset(config, asked.seed))
+
+            def again(session: Session) -> None:
+                session.reset(config, asked.seed)
+                run.seed = session.simulation.seed
+
+            return run.runner.ask(again)
         self._reserve()
         try:
             self._make_room()
             run = self[run_id]  # unless its record had to go
             config = config or run.session.config
-            run.begin(self._runner(run, config, run.session.market, start=False))
+            seed = run.seed if asked.seed is None else asked.seed
+            run.begin(self._runner(run, seed, config, run.session.market, start=False))
+            run.seed = seed
         finally:
             with self._lock:
                 self._coming -= 1
@@ -234,14 +239,14 @@ class Manager:
 
     # -------------------------------------------------------------------------------------- inside
     def _runner(
-        self, run: LiveRun, config: SimConfig, market: Market | None, *, start: bool
+        self, run: LiveRun, seed: int, config: SimConfig, market: Market | None, *, start: bool
     ) -> Runner:
         record = free(self.folder / run.id)
         self._making.add(record.name)
         try:
             session = Session(
                 config,
-                seed=run.seed,
+                seed=seed,
                 market=market,
                 until=f"{run.until_ns}ns",
                 record=record,

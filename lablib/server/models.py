@@ -192,10 +192,22 @@ def config_of(asked: Mapping[str, Any] | str, base: SimConfig | None = None) -> 
     """
     if isinstance(asked, str):
         return as_config(asked)
+    _no_field_twice([path for path, _ in leaves(asked)])
     config = (base or SimConfig()).replace(asked)
     for path, value in leaves(asked):
         _as_meant(path, value, config.get(path))
     return config
+
+
+def _no_field_twice(paths: list[str]) -> None:
+    """Nested and dotted may be mixed, but which of two values is meant nobody can tell."""
+    seen: set[str] = set()
+    for path in paths:
+        if any(
+            f"{one}.".startswith(f"{path}.") or f"{path}.".startswith(f"{one}.") for one in seen
+        ):
+            raise ConfigError(f"{path}: is there twice")
+        seen.add(path)
 
 
 def leaves(asked: Mapping[str, Any], section: str = "") -> Iterator[tuple[str, Any]]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from traitlets import Dict, Int, Unicode, default, validate
@@ -15,6 +17,7 @@ from traitlets.config import Configurable
 from lablib.engine import Market
 from lablib.errors import ConfigError
 from lablib.server.fanout import Hub
+from lablib.server.live_run import LimitError
 from lablib.server.manager import Manager
 from lablib.server.warm import warm_up
 
@@ -36,6 +39,10 @@ class LabService(Configurable):
         8_192, min=1, help="What all records may take (MB); beyond it the oldest ended go."
     ).tag(config=True)
     max_viewers = Int(200, min=1, help="WebSockets that may be open at once.").tag(config=True)
+    max_pages = Int(
+        200, min=1, help="Dashboards that `lablib serve` has open at once, a kernel each."
+    ).tag(config=True)
+    max_downloads = Int(4, min=1, help="Replays that may be fetched at once.").tag(config=True)
     viewer_token = Unicode(help="Token that reads and changes nothing; random unless given.").tag(
         config=True
     )
@@ -60,6 +67,7 @@ class LabService(Configurable):
             markets={name: loader(name, files) for name, files in self.markets.items()},
             warm=warm,
         )
+        self._downloads = 0
         self.hub = Hub(self.manager, max_viewers=self.max_viewers)
 
     @validate("viewer_token")
@@ -85,6 +93,26 @@ class LabService(Configurable):
         os.environ["LABLIB_API_URL"] = f"{url}lablib/api"
         os.environ["LABLIB_RECORDS"] = str(self.manager.folder.resolve())
         os.environ["LABLIB_VIEWER_TOKEN"] = self.viewer_token
+
+    @contextmanager
+    def download(self) -> Iterator[None]:
+        """While a replay is fetched.
+
+        Raises
+        ------
+        LimitError
+            `max_downloads` are being fetched.
+        """
+        if self._downloads >= self.max_downloads:
+            raise LimitError(
+                f"replays: {self._downloads} are being fetched, and this server has room for"
+                f" {self.max_downloads} at once; ask again"
+            )
+        self._downloads += 1
+        try:
+            yield
+        finally:
+            self._downloads -= 1
 
     def close(self) -> None:
         """End every run and stop telling of them."""
@@ -113,3 +141,19 @@ def loader(name: str, files: Any) -> Callable[[], Market]:
         return load_pair(leader, follower)
 
     return load
+
+
+def usable(folder: str) -> None:
+    """Make a folder for records, or find that it can be written to.
+
+    Raises
+    ------
+    ConfigError
+        It cannot.
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigError(f"records: {folder!r}: {error.strerror}") from None

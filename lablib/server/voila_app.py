@@ -22,16 +22,18 @@ from typing import Any
 from urllib.parse import urlencode
 
 import tornado.ioloop
+from jupyter_server.auth.logout import LogoutHandler
 from jupyter_server.log import log_request
 from jupyter_server.utils import url_path_join
-from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from traitlets import Bool, Instance, List, Unicode
 from voila.app import Voila
 from voila.static_file_handler import AllowListFileHandler, TemplateStaticFileHandler
 from voila.tornado.contentshandler import VoilaContentsHandler
+from voila.tornado.handler import TornadoVoilaHandler
 from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 from voila.tornado.treehandler import TornadoVoilaTreeHandler
+from voila.voila_identity_provider import VoilaLoginHandler
 
 from lablib.errors import ConfigError
 from lablib.server import warm
@@ -41,15 +43,19 @@ from lablib.server.doors import (
     CarefulSocket,
     GuardedApplication,
     Home,
+    Login,
+    Logout,
     PrivateFiles,
     PrivateTemplates,
+    RoomyPages,
     dashboards,
     shut_doors,
 )
+from lablib.server.entrance import Entrance, most_files, room_for
 from lablib.server.handlers import default_handlers
 from lablib.server.models import StartRun, config_of
 from lablib.server.roles import TwoTokens
-from lablib.server.service import SETTING, LabService, loader
+from lablib.server.service import SETTING, LabService, loader, usable
 
 PORT = 8866
 TEMPLATES = Path(__file__).parent / "templates"
@@ -95,6 +101,9 @@ class LabVoila(Voila):
         settings["log_function"] = log_request  # leaves tokens out of the log
         self.service = LabService(lambda: None, parent=self, viewer_token=self.viewer_token)
         settings[SETTING] = self.service
+        wanted = self.service.max_pages
+        self.room = room_for(most_files(), viewers=self.service.max_viewers, pages=wanted)
+        settings["lablib_pages"] = self.room.pages
         settings["lablib_upload_bytes"] = self.service.upload_mb << 20
         settings["lablib_apps"] = dashboards(Path(self.root_dir))
         settings["identity_provider"].viewer_token = self.service.viewer_token
@@ -106,6 +115,9 @@ class LabVoila(Voila):
             AllowListFileHandler: PrivateFiles,
             TemplateStaticFileHandler: PrivateTemplates,
             VoilaKernelWebsocketHandler: CarefulSocket,
+            TornadoVoilaHandler: RoomyPages,
+            VoilaLoginHandler: Login,
+            LogoutHandler: Logout,
         }
         gone = (TornadoVoilaTreeHandler, VoilaContentsHandler)
         kept = [
@@ -136,11 +148,14 @@ class LabVoila(Voila):
     def listen(self) -> None:
         """Take a port, say where the lab is, open a browser if wanted."""
         sockets = self._bind()
-        HTTPServer(self.app).add_sockets(sockets)
         self.port = sockets[0].getsockname()[1]
+        Entrance(self.app, callers=self.room.callers).add_sockets(sockets)
         name = "127.0.0.1" if self.ip in ("0.0.0.0", "::", "localhost") else self.ip
         self.service.tell_kernels(self._url_at(name))
         shown = self.address() if self.show_token else f"{self.address('')} (log in with the token)"
+        if self.room.pages < self.service.max_pages:
+            few = f"{self.room.files} open files (ulimit -n): {self.room.pages} pages at most"
+            print(f"This process may have {few}", flush=True)
         print(f"The live lab is at\n\n    {shown}\n\nCtrl-C stops it.", flush=True)
         if self.open_browser:
             self.launch_browser()
@@ -210,7 +225,7 @@ def serve(
     run
         Started at once, before anybody has asked for one.
     room
-        Of `lablib.server.service.LabService`: `max_runs`, `max_viewers`, `records`, …
+        Of `lablib.server.service.LabService`: `max_runs`, `max_viewers`, `max_pages`, `records`, …
     """
     inherited = os.environ.pop("JUPYTER_TOKEN", None)  # kernels inherit the rest
     show_token = token is not None or inherited is None
@@ -228,6 +243,8 @@ def serve(
         loader(name, files)  # says what is wrong before anything is compiled
     if run is not None:
         config_of(run.config)
+    if records := room.get("records"):
+        usable(str(records))
     _share_checkout()
     # Before Voilà takes over SIGTERM: it needs a loop to answer it.
     warm.wait(warm.compiling())

@@ -196,9 +196,9 @@ def jupyter_server(home: Path) -> Iterator[Shell]:
 
 
 @contextmanager
-def voila(home: Path) -> Iterator[Shell]:
-    """Shell B: `lablib serve`."""
-    knobs = {**LIMITS, "records": str(home / "records"), "markets": markets(home)}
+def voila(home: Path, files: int = 0, **limits: int) -> Iterator[Shell]:
+    """Shell B: `lablib serve`, where wanted with other limits and with so many open files."""
+    knobs = {**LIMITS, **limits, "records": str(home / "records"), "markets": markets(home)}
     code = (
         "from traitlets.config import Config\n"
         "from lablib.server import doors, voila_app\n"
@@ -215,6 +215,8 @@ def voila(home: Path) -> Iterator[Shell]:
         "voila_app.serve(port=0, open_browser=False)"
     )
     command = [sys.executable, "-P", "-c", code]
+    if files:
+        command = ["sh", "-c", f'ulimit -n {files}; exec "$0" "$@"', *command]
     with _running(VOILA, command, home, r"http://127\.0\.0\.1:(\d+)/") as shell:
         yield shell
 

@@ -136,6 +136,35 @@ def test_a_run_begins_again_under_way_and_after_its_end(shell):
     assert shell.end(run)["digest"] == first
 
 
+def test_a_reset_that_is_refused_leaves_the_seed_as_it_was(shell):
+    run = shell.start(seed=1, until="1s", speed="max")
+    ended = shell.end(run)
+    for _ in range(LIMITS["max_runs"]):
+        shell.start(start=False)
+    assert shell.api(f"runs/{run}/reset", "POST", {"seed": 99}).status == 429
+    assert shell.api(f"runs/{run}").json == ended
+    shell.stop_all()
+    waiting = shell.start(seed=2, start=False)
+    refused = {"seed": 99, "config": {"venue.model": "recorded"}}
+    assert shell.api(f"runs/{waiting}/reset", "POST", refused).status == 400
+    assert shell.api(f"runs/{waiting}").json["seed"] == 2
+    shell.act(waiting, "reset", {"seed": 3})
+    assert shell.api(f"runs/{waiting}").json["seed"] == 3
+
+
+@pytest.mark.parametrize("held", ["created", "paused"])
+def test_a_halt_of_a_held_run_shows_at_once_and_so_does_its_release(shell, held):
+    run = shell.start(start=False)
+    if held == "paused":
+        shell.act(run, "step")
+    history = []
+    for verb in ("halt", "release"):
+        answer = shell.api(f"runs/{run}/{verb}", "POST").json
+        told = shell.api(f"runs/{run}").json
+        history += [(one["state"], one["halted"]) for one in (answer, told)]
+    assert history == [(held, True)] * 2 + [(held, False)] * 2
+
+
 def test_a_run_at_a_pace_keeps_to_it(shell):
     run = shell.start(speed=1000.0, until="1000s")
     told = shell.end(run)

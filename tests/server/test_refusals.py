@@ -31,6 +31,16 @@ POSTS = [
     (b'{"until": "soon"}', "until: duration 'soon'"),
     (b'{"until": -1}', "until: duration -1"),
     (b'{"until": {}}', "until: "),
+    (b'{"until": 1' + b"0" * 400 + b"}", "until: duration 1000"),
+    (b'{"until": -1' + b"0" * 400 + b"}", "until: duration -1000"),
+    (
+        b'{"config": {"latency": {"order_entry_ms": 1}, "latency.order_entry_ms": 2}}',
+        "latency.order_entry_ms: is there twice",
+    ),
+    (
+        b'{"config": {"latency.ack_ms.sigma": 1, "latency": {"ack_ms": {"model": "fixed"}}}}',
+        "latency.ack_ms: is there twice",
+    ),
     (b'{"speed": 0}', "speed"),
     (b'{"speed": "warp"}', "speed"),
     (b'{"market": "../../etc/passwd"}', "market: no recorded market '../../etc/passwd'"),
@@ -58,6 +68,7 @@ def test_a_bad_request_for_a_run_is_told_what_is_wrong(shell, body, words):
     reply = shell.api("runs", "POST", body)
     assert reply.status == 400
     assert words in reply.message
+    assert "config.seed" not in reply.message
     assert len(reply.raw) < 1_200
     assert shell.api("metrics").json["runs_under_way"] == 0
 

@@ -15,8 +15,11 @@ import ast
 import http.client
 import json
 import re
+import socket
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from http.cookies import SimpleCookie
 from pathlib import Path
 
@@ -449,6 +452,91 @@ def test_6_a_run_that_outgrows_its_quota_fails_with_a_reason_and_a_valid_record(
     assert shell.api(f"runs/{run}/replay.csv").raw.count(b"\n") == 1 + rows.size
     assert shell.api("metrics").json["runs"]["failed"] >= 1
     assert shell.end(shell.start(seed=8, until="1s", speed="max"))["state"] == "finished"
+
+
+def knock(shell, path: str, *heads: str, token: str | None = None) -> socket.socket:
+    """A connection on which the head of a POST was sent, and nothing else yet."""
+    caller = socket.create_connection(("127.0.0.1", shell.port), timeout=30)
+    named = [f"POST {path} HTTP/1.1", f"Host: 127.0.0.1:{shell.port}", *heads]
+    named += [] if token is None else [f"Authorization: token {token}"]
+    caller.sendall("\r\n".join([*named, "", ""]).encode())
+    return caller
+
+
+def sent_until_cut_off(caller: socket.socket, part: bytes, most: int = 64 << 20) -> int:
+    """Bytes that go out before the other side hangs up."""
+    sent = 0
+    with suppress(ConnectionError):
+        while sent < most:
+            caller.sendall(part)
+            sent += len(part)
+    caller.close()
+    return sent
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    """What is entered here is left at the test's end."""
+    with ExitStack() as left_at_the_end:
+        yield left_at_the_end
+
+
+TYPED = "Content-Type: application/x-www-form-urlencoded"
+CHUNK = b"10000\r\n" + b"a" * 0x10000 + b"\r\n"
+SLACK = 24 << 20  # what the systems at both ends take before anybody reads
+
+
+@pytest.mark.parametrize("path", ["/login", "/voila/static/x", "/nothing", PAGE, f"{API}/runs"])
+@pytest.mark.parametrize("length", ["Content-Length: 62914560", "Transfer-Encoding: chunked"])
+def test_6_no_strangers_body_is_kept(voila_shell, path, length):
+    before = voila_shell.process.memory_info().rss
+    part = CHUNK if "chunked" in length else b"a" * 0x10000
+    assert sent_until_cut_off(knock(voila_shell, path, length, TYPED), part) < SLACK
+    assert voila_shell.process.memory_info().rss - before < 8 << 20
+
+
+@pytest.mark.parametrize("token", [None, CONTROL])
+def test_6_nor_is_a_body_to_the_interface_in_either_shell(shell, token):
+    caller = knock(shell, f"{API}/runs", "Transfer-Encoding: chunked", TYPED, token=token)
+    assert sent_until_cut_off(caller, CHUNK) < SLACK
+
+
+def test_6_a_body_that_does_not_come_is_not_waited_for(voila_shell):
+    callers = [knock(voila_shell, path, "Content-Length: 9") for path in ("/login", "/nothing")]
+    for caller in callers:
+        caller.sendall(b"a=1")
+    for caller in callers:
+        with caller, suppress(ConnectionResetError):
+            assert caller.recv(1) == b""  # cut off
+
+
+def test_6_readers_of_a_replay_that_never_read_hold_little_and_are_cut_off(shell, stack):
+    """Four are served at once whatever they do, and a reader that stalls keeps nobody out for long."""
+    run = shell.start(seed=9, speed="max", until="2000d")
+    shell.end(run)  # its quota is full
+    whole = shell.api(f"runs/{run}/replay.csv").raw
+    assert len(whole) > 24 << 20
+    before = shell.process.memory_info().rss
+    ask = (
+        f"GET {API}/runs/{run}/replay.csv HTTP/1.1\r\nHost: 127.0.0.1:{shell.port}\r\n"
+        f"Authorization: token {VIEWER}\r\n\r\n"
+    )
+    stalled = [stack.enter_context(socket.socket()) for _ in range(8)]
+    for caller in stalled:
+        caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        caller.connect(("127.0.0.1", shell.port))
+        caller.sendall(ask.encode())
+    statuses = sorted(caller.recv(12)[-3:] for caller in stalled)
+    assert statuses == [b"200"] * 4 + [b"429"] * 4
+    refused = shell.api(f"runs/{run}/replay.csv")
+    assert (refused.status, "room for 4" in refused.message) == (429, True)
+    time.sleep(2)
+    assert shell.process.memory_info().rss - before < 48 << 20
+    deadline = time.monotonic() + 60
+    while (reply := shell.api(f"runs/{run}/replay.csv")).status == 429:
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    assert reply.raw == whole
 
 
 def test_6_limits_are_told(shell):
