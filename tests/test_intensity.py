@@ -30,6 +30,8 @@ MID = 10_000  # ticks
 
 def offer(seen: Any, mine: Any) -> int:
     """One lot offered so many ticks above the mid, anew as soon as it is gone."""
+    if np.isnan(mine.mid_ticks):  # a side of the quote is missing
+        return 0
     mine.ask_ticks = int(mine.mid_ticks + mine.parameters[0])
     mine.quote_lots = 1
     return 3
@@ -111,6 +113,8 @@ def test_with_a_fixed_premium_they_go_so_far_and_no_further(away, chance):
 
 
 def offer_ten(seen: Any, mine: Any) -> int:
+    if np.isnan(mine.mid_ticks):  # a side of the quote is missing
+        return 0
     mine.ask_ticks = int(mine.mid_ticks) - 50  # so far beyond the mid that everybody comes
     mine.quote_lots = 10
     return 3 if mine.position > -10 and mine.open_orders == 0 else 0
@@ -125,6 +129,8 @@ def test_who_wants_less_than_an_order_leaves_the_rest():
 
 def ladder(seen: Any, mine: Any) -> int:
     """Two offers on their way at once: the dearer one first."""
+    if np.isnan(mine.mid_ticks):  # a side of the quote is missing
+        return 0
     mine.memory[0] += 1
     mine.ask_ticks = int(mine.mid_ticks) + (8 if mine.memory[0] == 1 else 3)
     mine.quote_lots = 1
@@ -167,6 +173,8 @@ def resting(simulation: Simulation) -> dict[int, list[int]]:
 
 def script(seen: Any, mine: Any) -> int:
     """Quote at 5, stay, move to 7, withdraw the bid, hold, withdraw all."""
+    if np.isnan(mine.mid_ticks):  # a side of the quote is missing
+        return 0
     k = int(mine.memory[0])
     mine.memory[0] += 1
     mine.quote_lots = 1
