@@ -179,8 +179,8 @@ def picture(series: Series) -> str:
             "External and venue price",
             at,
             [
-                sketch.Line("external", theme.ORANGE, series.column("external_px")),
-                sketch.Line("venue", theme.INK, series.column("market_px")),
+                sketch.Line("venue", theme.PALE, series.column("market_px")),
+                sketch.Line("external", theme.INK, series.column("external_px")),
             ],
             "{:,.2f}".format,
         ),
@@ -240,7 +240,7 @@ def _tiles(series: Series, frame: dict[str, Any]) -> str:
         readouts.tile("Equity", f"{frame['equity']:,.2f}", f"fees {frame['fees']:,.2f}"),
         readouts.tile("Drawdown", readouts.signed(-frame["drawdown"])),
         readouts.tile("Position", f"{readouts.signed(frame['position_lots'], 0)} lots"),
-        readouts.tile("Fills", f"{frame['fill_count']:,}", f"of {frame['order_count']:,} orders"),
+        readouts.tile("Fills", f"{frame['fill_count']:,}", f"from {frame['order_count']:,} orders"),
         readouts.tile(
             "Latency p99",
             "–" if tail is None else readouts.milliseconds(tail),
