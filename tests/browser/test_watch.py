@@ -65,13 +65,13 @@ def test_what_the_teacher_does_is_seen(page, room):
     assert page.tab.evaluate(CLOCK) == held
 
 
+def test_no_error_was_logged_and_nothing_was_asked_of_another_host(page):
+    assert page.errors == []
+    assert page.foreign == set()
+
+
 def test_a_link_leads_to_the_list_of_pages(page):
     with page.tab.expect_navigation(wait_until="commit"):
         page.tab.locator("#pages a").click()
     page.shows("h1", "Latency Risk Lab")
     assert page.tab.locator("main li a").count() == 6
-
-
-def test_no_error_was_logged_and_nothing_was_asked_of_another_host(page):
-    assert page.errors == []
-    assert page.foreign == set()

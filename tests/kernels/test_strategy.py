@@ -209,7 +209,7 @@ def test_an_opposite_signal_flips_the_position():
 )
 def test_a_timed_exit_is_decided_on_time_whatever_is_refused_meanwhile(guard):
     changes = {"strategy.exit": "time", "strategy.exit_after_ms": 130, "strategy.threshold": 0.001}
-    orders = run({**changes, **guard}, seed=3, until=f"{SECONDS}s").orders
+    orders = run({**changes, **guard}, seed=3, until=f"{2 * SECONDS}s").orders
     refused = (orders["status"] == t.REJECTED) & (orders["received_at"] < 0)
     assert refused.any() == bool(guard)
     entries, exits = (orders[(orders["is_exit"] == k) & ~refused] for k in (0, 1))
